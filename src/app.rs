@@ -19,7 +19,7 @@ use crate::instance::Name;
 use crate::notify;
 use crate::outbound::Wiring;
 use crate::panics::{Panicked, caught};
-use crate::peer::Proxies;
+use crate::private;
 use crate::process::SchoolId;
 use crate::schools::{Rebuild, SchoolError, Schools};
 use crate::secret::{Secret, Vault};
@@ -108,6 +108,10 @@ impl Bridge {
         let Limits { raw_days, ended_days, .. } = instance.limits;
         let keep = Keep { raw_days, ended_days };
         let name = Name::take(&wiring.data).map(Arc::new);
+        let data = wiring.data.clone();
+        if let Some(why) = private::open_to_others(&data) {
+            tracing::warn!(why, "other users of this machine can read the bridge's data");
+        }
         let spools = Spools::new(&wiring.data, instance.limits.spool_mb);
         let mut schools = Schools::new(wiring, keep, name, spools);
         schools.follow(options.config.schools, Rebuild::All)?;
@@ -115,11 +119,11 @@ impl Bridge {
         let body_wait = Duration::from_secs(instance.limits.body_s.into());
         let refused = Arc::<Mutex<Option<String>>>::default();
         let (board, is_driven) = (Board::default(), driven.is_some());
-        let proxies = Proxies::default();
+        let proxies = instance.proxies.clone();
         let sites = schools.sites.clone();
         let Limits { school_per_minute: school, peer_per_minute: peer, .. } = instance.limits;
         let quotas = Quotas::new(PerMinute { school, peer });
-        let front = Front { sites, refused: refused.clone(), proxies, quotas, board, body_wait, driven };
+        let front = Front { sites, refused: refused.clone(), proxies, quotas, data, board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
         let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;

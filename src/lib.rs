@@ -29,6 +29,7 @@ pub mod peer;
 pub mod person;
 pub mod platform;
 pub mod platforms;
+pub mod private;
 pub mod progress;
 pub mod reload;
 pub mod request;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -22,6 +23,15 @@ impl Secret {
         &self.0
     }
 
+    /// A secret for one use alone, which tells neither this one nor those of other uses.
+    pub fn derived(&self, purpose: &str) -> Self {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("a key of any length");
+        mac.update(purpose.as_bytes());
+        let mut hex = hex::encode(mac.finalize().into_bytes());
+        hex.truncate(DERIVED_CHARS);
+        Self(hex)
+    }
+
     /// Compares in constant time; hashes first, so that not even the length is visible.
     pub fn matches(&self, other: &str) -> bool {
         let mine = Sha256::digest(self.0.as_bytes());
@@ -29,6 +39,9 @@ impl Secret {
         mine.as_slice().ct_eq(theirs.as_slice()).into()
     }
 }
+
+/// 128 bits, which nobody guesses; longer ones would only make addresses longer.
+const DERIVED_CHARS: usize = 32;
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,6 +130,16 @@ mod tests {
     #[test]
     fn a_secret_never_shows_itself() {
         assert_eq!(format!("{:?}", Secret::new("k7Q2m")), "Secret(…)");
+    }
+
+    #[test]
+    fn a_derived_secret_is_of_one_use() {
+        let secret = Secret::new("example-url-secret-0001");
+        let derived = |purpose: &str| secret.derived(purpose).reveal().to_owned();
+        assert_eq!(derived("a"), derived("a"), "addresses stay as they are");
+        assert_ne!(derived("a"), derived("b"));
+        assert_ne!(derived("a"), Secret::new("example-url-secret-0002").derived("a").reveal());
+        assert!(derived("a").len() == DERIVED_CHARS && derived("a").bytes().all(|c| c.is_ascii_hexdigit()));
     }
 
     #[test]

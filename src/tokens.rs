@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use crate::platform::Fault;
 use crate::platform::tokens::{TokenPair, TokenStore};
+use crate::private;
 use crate::secret::Vault;
 use crate::store::{Store, StoreError, StoreResult};
 
@@ -65,10 +66,10 @@ impl StoredTokens {
 /// Written next to the old file and renamed: a torn file never replaces a whole one.
 fn replace(file: &Path, sealed: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
+        private::folder(folder)?;
     }
     let fresh = file.with_extension("new");
-    let mut written = File::create(&fresh)?;
+    let mut written = private::options().write(true).truncate(true).open(&fresh)?;
     written.write_all(sealed)?;
     written.sync_all()?;
     std::fs::rename(&fresh, file)?;

@@ -43,6 +43,10 @@ pub enum TroubleKind {
     NamesUnread,
     EventsUnknown,
     FactsMissing,
+    DataOpen,
+    ContactsHeld,
+    LinkStrange,
+    AddressesOld,
 }
 
 /// What a trouble means for the bridge.
@@ -58,7 +62,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -82,6 +86,10 @@ impl TroubleKind {
         Self::NamesUnread,
         Self::EventsUnknown,
         Self::FactsMissing,
+        Self::DataOpen,
+        Self::ContactsHeld,
+        Self::LinkStrange,
+        Self::AddressesOld,
     ];
 
     /// The id, as in JSON, metrics and notices.
@@ -108,12 +116,16 @@ impl TroubleKind {
             | Self::ConfigurationRefused
             | Self::ConfigurationOutdated
             | Self::RequestsTooMany
-            | Self::RequestsTooLarge => Weight::Warning,
+            | Self::RequestsTooLarge
+            | Self::ContactsHeld
+            | Self::LinkStrange => Weight::Warning,
             Self::SpoolWaits
             | Self::DeadLetters
             | Self::NamesUnread
             | Self::EventsUnknown
-            | Self::FactsMissing => Weight::Note,
+            | Self::FactsMissing
+            | Self::DataOpen
+            | Self::AddressesOld => Weight::Note,
         }
     }
 
@@ -143,6 +155,14 @@ impl TroubleKind {
             Self::NamesUnread => "Приходят параметры, которые никто не читает",
             Self::EventsUnknown => "Приходят события, которых программа не знает",
             Self::FactsMissing => "Адреса в кабинете не передают того, что нужно правилам школы",
+            Self::DataOpen => "Папку с данными могут читать другие пользователи этого компьютера",
+            Self::AddressesOld => {
+                "Платформа вызывает прежний адрес: его секрет открывает все платформы школы"
+            }
+            Self::LinkStrange => "Ссылки на оплату ведут не на сайт школы: в письма они не попадают",
+            Self::ContactsHeld => {
+                "Часть писем или звонков не ушла: достигнут предел или такие номера запрещены"
+            }
         }
     }
 
@@ -185,6 +205,16 @@ impl TroubleKind {
             Self::EventsUnknown => "Сообщите разработчикам: платформа добавила новые события",
             Self::FactsMissing => {
                 "Замените адреса теми, что печатает dozvon url, или добавьте в свои эти параметры"
+            }
+            Self::DataOpen => "Закройте её командой chmod -R go= <папка>, ссылки замените самими файлами",
+            Self::AddressesOld => {
+                "Вставьте в кабинет платформы адреса, которые печатает dozvon url. Когда прежних не останется, впишите old_addresses = false"
+            }
+            Self::LinkStrange => {
+                "Посмотрите payment_link в последних заявках. Если это сайт школы, впишите его в getcourse.link_hosts. Если нет, кто-то знает секрет адреса: замените его"
+            }
+            Self::ContactsHeld => {
+                "Проверьте, не заполняет ли кто-то форму чужими адресами и номерами. Если заявки настоящие, увеличьте предел в [contact_limits] или дополните dialling.call_countries. Задачи о таких письмах стоят у менеджеров"
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::clock::DrivenClock;
 use crate::config::{self, Config};
 use crate::intake::item::Item;
 use crate::out::{self, Stop};
+use crate::private;
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::{Backend, DeadLetter, Store};
@@ -227,6 +228,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn serve(args: Serve, color: Color) -> Result<(), Stop> {
+    private::keep_to_ourselves();
     let (files, mut config) = check::read(&args.folder.config)?;
     if let Some(data) = &args.store.data {
         config.instance.data.clone_from(data);
@@ -400,6 +402,8 @@ async fn visit(school: &str, store: &StoreArgs, config: &Config) -> Result<(Scho
     if !config.schools.iter().any(|known| known.id == school) {
         return Err(format!("no school {school}; there are: {}", names(config)).into());
     }
+    // SQLite may make its log anew.
+    private::keep_to_ourselves();
     let store = place(store, config).visit().await.map_err(|error| error.to_string())?;
     Ok((school, store))
 }

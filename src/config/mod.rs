@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::message::library::Library;
 use crate::platform::amocrm;
 use crate::platform::check::Complaints;
-use crate::platform::entry::OfSchool;
+use crate::platform::entry::{OfSchool, of_platform};
 use crate::platform::telephony::waits::Waits;
 use crate::platforms::Platforms;
 use crate::process::{Process, SchoolId};
@@ -56,6 +56,8 @@ pub struct School {
     pub answers: Answers,
     /// Secrets of the addresses that platforms call, one or two; the first is the one to print.
     pub secrets: Vec<Secret>,
+    /// Addresses with the school's own secret, from before each platform had one, are still served.
+    pub old_addresses: bool,
     pub platforms: Platforms,
     /// The provider that starts calls; `None` if none is able to.
     pub calls_by: Option<&'static str>,
@@ -69,6 +71,15 @@ pub struct School {
     pub warnings: Vec<Problem>,
 }
 
+/// The kind of the secret in a request's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// The platform's own.
+    Own,
+    /// The school's, which opens all its platforms.
+    Old,
+}
+
 impl School {
     /// The CRM: its pipelines and reasons, for intake.
     pub fn crm(&self) -> Option<&amocrm::Settings> {
@@ -80,6 +91,21 @@ impl School {
         let provider = call.split_once(':').map(|(provider, _)| provider);
         let line = self.platforms.lines().find(|(platform, _)| Some(platform.name) == provider);
         line.map_or(Waits::new(60), |(_, settings)| settings.facts().waits)
+    }
+
+    /// Whether this secret opens the platform's addresses. Compares every valid one, so that the response time does not
+    /// reveal which one almost matched.
+    pub fn opened_by(&self, platform: &str, typed: &str) -> Option<Opened> {
+        let (mut own, mut old) = (false, false);
+        for secret in &self.secrets {
+            own |= of_platform(secret, platform).matches(typed);
+            old |= secret.matches(typed) & self.old_addresses;
+        }
+        match (own, old) {
+            (true, _) => Some(Opened::Own),
+            (false, true) => Some(Opened::Old),
+            (false, false) => None,
+        }
     }
 
     /// The school as platforms see it; `url` is the bridge's own address.

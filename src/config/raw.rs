@@ -119,6 +119,9 @@ pub struct SchoolFile {
     /// Secrets of the addresses that platforms call: the new one first, then the old one while addresses are
     /// being changed.
     pub secrets: Vec<SecretSource>,
+    /// Serve the addresses of before, whose secret opens all platforms, until the new ones are pasted everywhere.
+    #[serde(default = "yes")]
+    pub old_addresses: bool,
     /// Sellers by a short name of your own.
     #[serde(default)]
     pub managers: BTreeMap<String, Manager>,
@@ -136,6 +139,10 @@ pub struct SchoolFile {
     /// The provider that starts calls, if several could.
     #[serde(default)]
     pub calls_by: Option<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// `[answers]`: how a manager answers «Что дальше?» (L13).

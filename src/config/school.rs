@@ -78,6 +78,7 @@ pub(super) fn read(
     name_pipelines(&mut routes, platforms.get());
     let config_hash = files.hash(&folder);
     let calls_by = check::starter(file.calls_by.as_deref(), &platforms);
+    let link_hosts = platforms.iter().flat_map(|(_, settings)| settings.link_hosts()).collect();
     let reads_orders = platforms.iter().any(|(_, settings)| settings.reads_orders());
     let mut needed = routing::needed(&routes, &figures, &texts);
     // What can be read back later is enough for the short path, not for the choice of a route.
@@ -97,6 +98,7 @@ pub(super) fn read(
         pipelines: pipelines(platforms.get()),
         sales_pipelines: sales_pipelines(platforms.get()),
         reads_orders,
+        link_hosts,
         dictionaries: file.dictionaries,
         texts,
     };
@@ -105,6 +107,7 @@ pub(super) fn read(
         process,
         answers: Answers::new(&file.answers),
         secrets,
+        old_addresses: file.old_addresses,
         platforms,
         calls_by: calls_by.map(|platform| platform.name),
         needed: needed.into_keys().collect(),

@@ -13,6 +13,7 @@ pub mod quota;
 pub mod server;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub struct Front {
     pub sites: Sites,
     /// Why the present configuration files are not in use; `None` while they are.
     pub refused: Arc<Mutex<Option<String>>>,
+    /// Folder of what this instance keeps on the disk.
+    pub data: PathBuf,
     /// Whose word about the sender of a request is believed.
     pub proxies: Proxies,
     /// How many requests each school accepts.

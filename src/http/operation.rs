@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Front, metrics};
 use crate::clock::wall_now;
+use crate::private;
 use crate::trouble::{Trouble, TroubleKind, Weight};
 use crate::worker::troubles;
 
@@ -68,5 +69,8 @@ pub async fn look(front: &Front) -> Vec<Trouble> {
     }
     let refused = front.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
     found.extend(refused.map(|why| Trouble::new(TroubleKind::ConfigurationRefused, 1, why, now)));
+    let data = front.data.clone();
+    let open = tokio::task::spawn_blocking(move || private::open_to_others(&data)).await;
+    found.extend(open.ok().flatten().map(|why| Trouble::new(TroubleKind::DataOpen, 1, why, now)));
     front.board.observe(found)
 }

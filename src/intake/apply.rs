@@ -1,6 +1,8 @@
 //! Applies one event to one case: opens the records, steps, and returns the unit with everything to commit.
 //! Never writes; the worker commits the unit. Enter at [`apply`].
 
+use std::collections::BTreeSet;
+
 use super::book::Book;
 use super::correlate::Aim;
 use crate::config::School;
@@ -42,10 +44,24 @@ async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> StoreResu
     let own = known.as_ref().and_then(|order| order.responsible.as_ref());
     let managers = school.process.roster.iter().map(|manager| &manager.id).chain(own);
     let desks = book.desks(managers).await?;
+    let meters = book.meters(&ways(&client, aim)).await?;
     Ok(match known {
-        Some(order) => Case { order, client, desks },
-        None => Case::new(aim.order.clone(), client, desks, now),
+        Some(order) => Case { order, client, desks, meters },
+        None => Case { meters, ..Case::new(aim.order.clone(), client, desks, now) },
     })
+}
+
+/// The addresses and numbers that this step may write to or call: the client's, and those that it brings.
+fn ways(client: &Client, aim: &Aim) -> BTreeSet<String> {
+    let brought = match &aim.event {
+        Event::Order(facts) => Some(&facts.client),
+        Event::Client(facts) => Some(facts),
+        _ => None,
+    };
+    let phone = brought.and_then(|facts| facts.phone.as_ref());
+    let numbers = phone.into_iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
+    let brought = brought.and_then(|facts| facts.email.as_ref()).into_iter().chain(numbers);
+    client.emails.iter().chain(&client.phones).chain(brought).cloned().collect()
 }
 
 /// Index entries of a person's numbers and addresses. An entry that points to another person is unchanged, so
@@ -108,6 +124,7 @@ fn unit_of(
     unit.put.extend(book.put_order(case.order));
     unit.put.extend(book.put_client(case.client));
     unit.put.extend(book.put_desks(&before.desks, case.desks));
+    unit.put.extend(book.put_meters(&before.meters, case.meters));
     unit
 }
 

@@ -3,7 +3,7 @@
 //! the least recently used records are closed. Enter at [`Book::order`] and its siblings; after a refused
 //! commit call [`Book::close`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,6 +14,7 @@ use super::calls::CallRecord;
 use super::last_seen::LastSeen;
 use crate::json;
 use crate::process::desks::{Desk, Desks, DesksV1};
+use crate::process::meters::{Meter, Meters, SchoolMeter};
 use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
 use crate::store::{Forget, Put, Record, Store, StoreError, StoreResult, key};
 
@@ -111,6 +112,8 @@ pub struct Book {
     desks_v1: Option<DesksV1>,
     calls: Shelf<CallRecord>,
     last_seen: Shelf<LastSeen>,
+    meters: Shelf<Meter>,
+    school_meter: Shelf<SchoolMeter>,
     /// Index entries of commits that are still under way.
     links: HashMap<String, Option<String>>,
     held: Held,
@@ -128,6 +131,8 @@ impl Book {
             desks_v1: None,
             calls: Shelf::new(),
             last_seen: Shelf::new(),
+            meters: Shelf::new(),
+            school_meter: Shelf::new(),
             links: HashMap::new(),
             held: Held::new(record_budget),
             round: 0,
@@ -145,7 +150,7 @@ impl Book {
         self.round += 1;
         while self.held.is_too_much() {
             let mut used: Vec<u64> = rounds(&self.orders).chain(rounds(&self.clients)).collect();
-            used.extend(rounds(&self.calls).chain(rounds(&self.last_seen)));
+            used.extend(rounds(&self.calls).chain(rounds(&self.last_seen)).chain(rounds(&self.meters)));
             if used.is_empty() {
                 return;
             }
@@ -156,6 +161,7 @@ impl Book {
             close_unused(&mut self.clients, last, &mut self.held);
             close_unused(&mut self.calls, last, &mut self.held);
             close_unused(&mut self.last_seen, last, &mut self.held);
+            close_unused(&mut self.meters, last, &mut self.held);
         }
     }
 
@@ -210,6 +216,40 @@ impl Book {
         Ok(Desks(desks.collect()))
     }
 
+    /// What was counted for these addresses and numbers, and for the school, in one read.
+    pub async fn meters(&mut self, ways: &BTreeSet<String>) -> StoreResult<Meters> {
+        let wanted: Vec<(&String, String)> = ways.iter().map(|way| (way, key::meter(way))).collect();
+        let missing = wanted.iter().map(|(_, key)| key).filter(|key| !self.meters.contains_key(*key));
+        let mut missing: Vec<String> = missing.cloned().collect();
+        if !self.school_meter.contains_key(key::SCHOOL_METER) {
+            missing.push(key::SCHOOL_METER.to_owned());
+        }
+        let found =
+            if missing.is_empty() { Vec::new() } else { self.store.read(&self.school, &missing).await? };
+        for (key, stored) in missing.into_iter().zip(found) {
+            let bytes = stored.as_ref().map_or(0, |stored| stored.body.len());
+            if key == key::SCHOOL_METER {
+                let record = read(&key, stored)?;
+                shelve((&mut self.school_meter, &mut self.held, self.round), key, record, bytes);
+            } else {
+                let record = read(&key, stored)?;
+                shelve((&mut self.meters, &mut self.held, self.round), key, record, bytes);
+            }
+        }
+        let mut meters = Meters::default();
+        for (way, key) in wanted {
+            let open = self.meters.get_mut(&key);
+            let known = open.and_then(|open| {
+                open.used = self.round;
+                open.record.clone()
+            });
+            meters.ways.extend(known.map(|meter| (way.clone(), meter)));
+        }
+        let school = self.school_meter.get(key::SCHOOL_METER).and_then(|open| open.record.clone());
+        meters.school = school.unwrap_or_default();
+        Ok(meters)
+    }
+
     pub async fn call(&mut self, call: &str) -> StoreResult<Option<CallRecord>> {
         let Self { store, school, calls, held, round, .. } = self;
         open((&**store, school), (calls, held, *round), key::call(call)).await
@@ -236,6 +276,26 @@ impl Book {
             put((&mut self.desks, &mut self.held, self.round), key::desk(&manager), desk)
         };
         changed.filter_map(place).collect()
+    }
+
+    /// The meters that changed; those that are known have been opened.
+    pub fn put_meters(&mut self, before: &Meters, after: Meters) -> Vec<Put> {
+        let changed = after.ways.into_iter().filter(|(way, meter)| before.ways.get(way) != Some(meter));
+        let mut puts: Vec<Put> = changed
+            .filter_map(|(way, meter)| {
+                put((&mut self.meters, &mut self.held, self.round), key::meter(&way), meter)
+            })
+            .collect();
+        if before.school != after.school {
+            let place = (&mut self.school_meter, &mut self.held, self.round);
+            puts.extend(put(place, key::SCHOOL_METER.to_owned(), after.school));
+        }
+        puts
+    }
+
+    pub async fn forget_meter(&mut self, way: &str) -> StoreResult<Option<Forget>> {
+        self.meters(&BTreeSet::from([way.to_owned()])).await?;
+        Ok(forget((&mut self.meters, &mut self.held, self.round), key::meter(way)))
     }
 
     pub fn put_call(&mut self, call: &str, record: CallRecord) -> Option<Put> {

@@ -149,6 +149,11 @@ pub trait Settings: Any + fmt::Debug + Send + Sync {
         false
     }
 
+    /// Hosts of the account, to which a letter may link for a payment; in lower case.
+    fn link_hosts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Names of the facts that a new order brings by the printed addresses; `None` if it is no source of orders.
     fn brings(&self) -> Option<BTreeSet<String>> {
         None
@@ -191,15 +196,22 @@ impl OfSchool<'_> {
         format!("{}/hooks/{}/{platform}/", self.url, self.id)
     }
 
-    /// The secret of the addresses; empty if there is none.
-    pub fn secret(&self) -> &str {
-        self.secrets.first().map(|secret| secret.reveal()).unwrap_or_default()
+    /// The secret of this platform's addresses; empty if there is none.
+    fn secret(&self, platform: &str) -> String {
+        let secret = self.secrets.first().map(|secret| of_platform(secret, platform));
+        secret.map(|secret| secret.reveal().to_owned()).unwrap_or_default()
     }
 
     /// `{url}/hooks/{school}/{platform}/{secret}`, without a trailing slash.
     pub fn hooks_address(&self, platform: &str) -> String {
-        format!("{}{}", self.hooks_prefix(platform), self.secret())
+        format!("{}{}", self.hooks_prefix(platform), self.secret(platform))
     }
+}
+
+/// The secret of one platform's addresses, made from the school's: whoever learns it can speak for this platform and
+/// for no other one (F104).
+pub fn of_platform(secret: &Secret, platform: &str) -> Secret {
+    secret.derived(&format!("dozvon address {platform}"))
 }
 
 /// The account of a budget, and its rate.

@@ -13,7 +13,7 @@ mod store_note;
 pub use sent::{EarlierTry, SendOutcome, Sent};
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +29,7 @@ use self::replay::ReplayBuffer;
 use self::store_note::StoreNote;
 use crate::away::AwayLog;
 use crate::clock::stopwatch;
+use crate::private;
 use crate::process::SchoolId;
 use crate::request::IdempotencyKey;
 use crate::store::{Accepted, Contents, Offer, Store, StoreResult};
@@ -154,6 +155,13 @@ impl Spool {
     /// Unreadable bytes that wait for a person; 0 once their file has been removed.
     pub async fn damaged_bytes(self: &Arc<Self>) -> u64 {
         self.on_disk(|spool| spool.quarantine.bytes()).await
+    }
+
+    /// Removes an erased person from the quarantine. Requests that wait are not touched: each is processed first.
+    pub async fn forget(self: &Arc<Self>, mentions: impl Fn(&str) -> bool + Send + 'static) {
+        if let Err(error) = self.on_disk(move |spool| spool.quarantine.forget(mentions)).await {
+            tracing::error!(%error, "ALARM: an erased person may still be in spool/*.damaged of this machine: remove the file");
+        }
     }
 
     /// What this instance last knew about the store.
@@ -342,9 +350,9 @@ impl Spool {
 }
 
 fn open_log(folder: &Path, school: &SchoolId, quarantine: Quarantine) -> io::Result<Log<File>> {
-    std::fs::create_dir_all(folder)?;
+    private::folder(folder)?;
     let path = folder.join(format!("{school}.log"));
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = private::options().read(true).write(true).open(path)?;
     // Two processes with one file would write over each other.
     file.try_lock().map_err(|_| io::Error::other("another process uses its file"))?;
     // The new file name also has to survive a power cut.

@@ -1,5 +1,7 @@
 //! Keys of a school's records. Never touches a store. Enter at the function of the record that you need.
 
+use sha2::{Digest, Sha256};
+
 use crate::process::{ClientId, ManagerId, OrderId};
 
 /// How the key of every order begins.
@@ -23,11 +25,23 @@ pub fn desk(manager: &ManagerId) -> String {
 /// The one record of all desks that the first version kept; read, never written.
 pub const DESKS_V1: &str = "desk";
 
+/// What was counted for one address or number. The name must not show it: names of records reach the log.
+pub fn meter(way: &str) -> String {
+    let digest = hex::encode(Sha256::digest(way.as_bytes()));
+    format!("meter/{}", &digest[..32])
+}
+
+/// What was counted for the whole school.
+pub const SCHOOL_METER: &str = "meter";
+
 /// The last consent given on the CRM's page; `null` once it has been used.
 pub const CONSENT: &str = "consent";
 
 /// The store's epoch that the last owner worked with.
 pub const EPOCH: &str = "epoch";
+
+/// A person was erased, and the store's files are to be written without him.
+pub const WIPE: &str = "wipe";
 
 /// The member of the wakes that always stands there.
 pub const CANARY: &str = "chore:canary";

@@ -1,7 +1,9 @@
 //! What a running school counts, and marks of what it is doing: for health, metrics, tests and the driven clock.
 //! Never decides anything. Enter at [`Tally`].
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::unread::Unread;
 
@@ -47,6 +49,21 @@ pub struct Tally {
     /// Reports about people whom no order knows.
     pub nobody: AtomicU64,
     pub unread: Unread,
+    pub old_addresses: OldAddresses,
+}
+
+/// Platforms that still call the addresses of before, and how often since the start.
+#[derive(Debug, Default)]
+pub struct OldAddresses(Mutex<BTreeMap<&'static str, u64>>);
+
+impl OldAddresses {
+    pub fn note(&self, platform: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(platform).or_default() += 1;
+    }
+
+    pub fn all(&self) -> BTreeMap<&'static str, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Adds one to a counter.

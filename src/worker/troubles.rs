@@ -12,6 +12,8 @@ use super::site::Site;
 use super::wheel_feed;
 use crate::intake::item::Member;
 use crate::process::At;
+use crate::process::meters::{Held, Limit, SchoolMeter};
+use crate::store::key;
 use crate::store::{Counts, Seq, Store, StoreError, StoreResult, Weakness};
 use crate::trouble::{Trouble, TroubleKind};
 
@@ -82,6 +84,7 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
             }
             found.extend(inbox(site, &held, now).await.unwrap_or_default());
             found.extend(canary(site, now).await.unwrap_or_default());
+            found.extend(held_back(site, now).await.unwrap_or_default());
         }
         Ok(None) => {}
         // Not of one school: the same for all.
@@ -100,6 +103,10 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     tokens(site, now, &mut found);
     defects(site, now, &mut found);
     unread(site, now, &mut found);
+    found.extend(site.tally.old_addresses.all().into_iter().map(|(platform, count)| {
+        Trouble::new(TroubleKind::AddressesOld, count, "requests with the school's own secret", now)
+            .at(platform)
+    }));
     found.into_iter().map(|trouble| trouble.of(site.id())).collect()
 }
 
@@ -140,6 +147,23 @@ async fn canary(site: &Site, now: At) -> StoreResult<Option<Trouble>> {
     let canary = site.store.wake_of(site.id(), &Member::Canary.to_string()).await?;
     let is_late = canary.is_some() && wheel_feed::is_dead(canary.as_ref(), now);
     Ok(is_late.then(|| Trouble::new(TroubleKind::CanaryLate, 1, "the wheel does not fire", now)))
+}
+
+/// Letters and calls that a limit held back within the last hour.
+async fn held_back(site: &Site, now: At) -> StoreResult<Vec<Trouble>> {
+    let stored = site.store.read(site.id(), &[key::SCHOOL_METER.to_owned()]).await?.pop().flatten();
+    let meter = stored.and_then(|stored| serde_json::from_slice::<SchoolMeter>(&stored.body).ok());
+    let held = meter.unwrap_or_default().held.into_iter().filter(|(_, held)| held.is_fresh(now));
+    let trouble = |(limit, held): (Limit, Held)| {
+        let (kind, what) = match limit {
+            Limit::PaymentLink => (TroubleKind::LinkStrange, "not a host of getcourse.url or link_hosts"),
+            _ => (TroubleKind::ContactsHeld, "held back by contact_limits or call_countries"),
+        };
+        let detail = format!("{what} since {}", held.since.format("%Y-%m-%d %H:%M"));
+        let trouble = Trouble::new(kind, held.count, detail, now);
+        Trouble { since: held.since, ..trouble }.at(&crate::json::name(&limit))
+    };
+    Ok(held.map(trouble).collect())
 }
 
 async fn spool(site: &Site, now: At, found: &mut Vec<Trouble>) {

@@ -9,6 +9,7 @@ use dozvon::config::{Config, Files, Problem, Surroundings};
 use dozvon::process::{LeadRole, Stage};
 use dozvon::secret::Secret;
 
+mod addresses;
 mod instance;
 mod lines;
 
@@ -447,52 +448,4 @@ fn a_folder_that_is_no_configuration_is_told_so() {
     told(&problems, "no/such/folder", "", "readable folder");
     let empty = Files::new(Path::new(""), BTreeMap::from([("dozvon.toml".to_owned(), String::new())]));
     told(&load(&empty).expect_err("no school"), "schools", "", "no school");
-}
-
-#[test]
-fn the_printed_addresses_are_whole_and_each_platform_has_its_own() {
-    use dozvon::config::address::urls;
-    let config = load(&example()).expect("it is right");
-    let text = urls(&config, config.school("rost").expect("the school"));
-    let base = "http://127.0.0.1:8080/hooks/rost";
-    let secret = "example-url-secret-0001";
-    for part in [
-        format!("{base}/getcourse/{secret}/order-created?order_id={{object.id}}&"),
-        format!("{base}/getcourse/{secret}/order-status?"),
-        format!("{base}/getcourse/{secret}/payment-partial?"),
-        format!("{base}/getcourse/{secret}/payment-full?"),
-        format!("{base}/getcourse/{secret}/manager-assigned?"),
-        format!("{base}/getcourse/{secret}/user-updated?"),
-        format!("\"uri\":\"{base}/getcourse/{secret}/hook\""),
-        format!("{base}/amocrm/{secret}/\n"),
-        format!("{base}/mango/{secret}/\n"),
-        format!("curl -sS -G '{base}/getcourse/{secret}/order-created'"),
-        "Bearer ${DEMO_GETCOURSE_DEVELOPER_KEY}_${DEMO_GETCOURSE_SCHOOL_KEY}".to_owned(),
-        "status_lead".to_owned(),
-        "offers=5512874".to_owned(),
-    ] {
-        assert!(text.contains(&part), "no `{part}` in\n{text}");
-    }
-    assert!(!text.contains("Redirect URI"), "there is no OAuth in the example");
-    for line in text.lines() {
-        assert!(!line.starts_with(' ') || line.starts_with("  -"), "an address begins its line: {line}");
-    }
-}
-
-#[test]
-fn a_redirect_address_that_differs_is_shown() {
-    use dozvon::config::address::urls;
-    let oauth = slip(
-        SCHOOL,
-        "auth = { by = \"long_lived\", token = { env = \"DEMO_AMOCRM_TOKEN\" } }",
-        "auth = { by = \"oauth\", client_id = \"4c1c7f0a\", client_secret = { env = \"DEMO_AMOCRM_TOKEN\" }, \
-         redirect_uri = \"https://bridge.example/amo\" }",
-    );
-    let config = load(&with(&[oauth])).expect("it is right");
-    let text = urls(&config, config.school("rost").expect("the school"));
-    for part in
-        ["/hooks/rost/amocrm/example-url-secret-0001/oauth", "https://bridge.example/amo", "буква в букву"]
-    {
-        assert!(text.contains(part), "no `{part}` in\n{text}");
-    }
 }

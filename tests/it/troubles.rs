@@ -315,3 +315,47 @@ async fn a_check_online_says_what_troubles_the_running_bridge() {
     assert_eq!(code, Some(1), "the account is asked, too");
     assert!(!lines.iter().any(is_told), "a bridge that does not run says nothing: {lines:?}");
 }
+
+/// F101: one address typed into thirty orders is no mailbox to be filled, also over a restart; the orders go on, and
+/// the people who run the bridge see it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_orders_with_one_address_are_six_letters_and_a_trouble() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let bridge = bench.start().await;
+    let order = async |n: usize| {
+        let id = (700_100_300 + n).to_string();
+        let (user, phone) = (format!("8100{n}"), format!("+790355502{n:02}"));
+        let query = form(&[
+            ("order_id", id.as_str()),
+            ("number", &id[3..]),
+            ("user_id", user.as_str()),
+            ("phone", phone.as_str()),
+            ("email", "victim@client.example"),
+            ("status", "Новый"),
+        ]);
+        let url = format!("{}?{query}", bench.hook("getcourse", "order-created"));
+        assert_eq!(get(&url).await.map(|said| said.status), Some(200));
+    };
+    let held = async |bridge: &Program, wanted: u64| {
+        until("what was held back", async || {
+            let (status, said) = trouble(bridge, "contacts_held").await;
+            assert_eq!(status, 200, "work does not stand");
+            said.filter(|said| said["count"].as_u64() >= Some(wanted))
+        })
+        .await
+    };
+    let sent = || bench.world().letters().iter().filter(|letter| letter.to.contains("victim@")).count();
+    for n in 0..30 {
+        order(n).await;
+    }
+    let said = held(&bridge, 24).await;
+    assert_eq!((&said["school"], &said["platform"]), (&"rost".into(), &"letters_per_address".into()));
+    assert!(!said.to_string().contains("victim"), "{said}");
+    until("the letters", async || (sent() == 6).then_some(())).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+    let bridge = bench.start().await;
+    order(30).await;
+    held(&bridge, 25).await;
+    assert_eq!(sent(), 6);
+    assert_eq!(bridge.terminate().await, Some(0));
+}

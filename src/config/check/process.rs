@@ -2,9 +2,9 @@
 
 use super::{Draft, Findings};
 use crate::platform::check::is_loopback;
-use crate::process::LeadRole;
 use crate::process::definition::LadderStep;
 use crate::process::hours::Hours;
+use crate::process::{LeadRole, Phone};
 
 /// No client is called outside these hours of the client's own time, whatever a school configures.
 const OUTERMOST: Hours = Hours::from_hm(8, 0, 22, 0);
@@ -49,6 +49,47 @@ pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
     }
     ladder(draft, findings);
     never_zero(draft, findings);
+    limits(draft, findings);
+    countries(draft, findings);
+}
+
+/// F101, F102: a limit of a day below that of an hour was meant otherwise.
+fn limits(draft: &Draft, findings: &mut Findings) {
+    let limits = &draft.figures.contact_limits;
+    for (name, hour, day) in [
+        ("letters_per_address", limits.letters_per_address_hour, limits.letters_per_address_day),
+        ("first_letters", limits.first_letters_hour, limits.first_letters_day),
+        ("letters", limits.letters_hour, limits.letters_day),
+        ("calls_per_number", limits.calls_per_number_hour, limits.calls_per_number_day),
+        ("calls", limits.calls_hour, limits.calls_day),
+    ] {
+        if hour == 0 {
+            findings.wrong.add(format!("contact_limits.{name}_hour"), "0", "1 or more");
+        }
+        if day < hour {
+            let why = format!("{day} is less than contact_limits.{name}_hour, {hour}");
+            findings.wrong.add(format!("contact_limits.{name}_day"), why, format!("{hour} or more"));
+        }
+    }
+}
+
+/// F102: whatever is called by itself is named, and by a code that some country has.
+fn countries(draft: &Draft, findings: &mut Findings) {
+    let dialling = &draft.figures.dialling;
+    for code in &dialling.call_countries {
+        if !Phone::is_country(code) {
+            let bare = code.trim_start_matches(['+', '0']);
+            let allowed = match Phone::is_country(bare) {
+                true => format!("\"{bare}\""),
+                false => "codes of countries without a plus: \"7\", \"375\"; satellites and paid services are not called".to_owned(),
+            };
+            findings.wrong.add("dialling.call_countries", format!("`{code}` is no country's code"), allowed);
+        }
+    }
+    if dialling.start_calls && dialling.call_countries.is_empty() {
+        let allowed = "[\"7\"], or start_calls = false";
+        findings.wrong.add("dialling.call_countries", "no country, so nobody is called", allowed);
+    }
 }
 
 /// An attempt of one window could fall into the other one, too.

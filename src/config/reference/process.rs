@@ -60,6 +60,23 @@ pub const PROCESS: &[Section] = &[
     },
     Section {
         file: File::Process,
+        path: "contact_limits",
+        about: "How many letters and started calls an hour and a day may have, over all orders. Beyond them a manager gets a task.",
+        keys: &[
+            key("letters_per_address_hour", "number", "Letters to one address."),
+            key("letters_per_address_day", "number", "Letters to one address."),
+            key("first_letters_hour", "number", "Letters to addresses that were never written to."),
+            key("first_letters_day", "number", "Letters to addresses that were never written to."),
+            key("letters_hour", "number", "All letters of the school."),
+            key("letters_day", "number", "All letters of the school."),
+            key("calls_per_number_hour", "number", "Started calls of one number (D9)."),
+            key("calls_per_number_day", "number", "Started calls of one number (D9)."),
+            key("calls_hour", "number", "All started calls of the school (D9)."),
+            key("calls_day", "number", "All started calls of the school (D9)."),
+        ],
+    },
+    Section {
+        file: File::Process,
         path: "dialling",
         about: "«Дозваниваемся за 3 дня» (D1–D3, D5, D9–D12).",
         keys: &[
@@ -110,6 +127,11 @@ pub const PROCESS: &[Section] = &[
                 "start_calls",
                 "true | false",
                 "Start the call when its task is due, the manager's leg first, in his hours and if he is free (D9).",
+            ),
+            key(
+                "call_countries",
+                "list of codes",
+                "Countries whose numbers the bridge calls, [\"7\", \"375\"]; 7 is Russia and Kazakhstan without their 80… services. Any other number stays a task (D9).",
             ),
             key(
                 "start_wait_s",

@@ -192,6 +192,11 @@ const TOP: &[Key] = &[
         "list of 1 or 2 secrets, required",
         "Part of the addresses that platforms call; the new one first. 16 characters or more of a-z A-Z 0-9 - _.",
     ),
+    key(
+        "old_addresses",
+        "true | false",
+        "Serve also the addresses of before, whose secret opens all platforms. false, when the ones that `dozvon url` prints stand everywhere.",
+    ),
     key("managers", "tables", "See [managers.<name>]."),
     key("routes", "list of tables", "See [[routes]]."),
     key("dictionaries", "tables", "See [dictionaries.<name>]."),

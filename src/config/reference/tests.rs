@@ -94,6 +94,7 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     check::<process::Arrival>(File::Process, "arrival", &mut seen);
     check::<process::PhoneAsk>(File::Process, "phone", &mut seen);
     check::<process::ContactHours>(File::Process, "contact", &mut seen);
+    check::<process::ContactLimits>(File::Process, "contact_limits", &mut seen);
     check::<process::Dialling>(File::Process, "dialling", &mut seen);
     check::<process::Talk>(File::Process, "talk", &mut seen);
     check::<process::Promise>(File::Process, "promise", &mut seen);

@@ -26,21 +26,50 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     let reads = settings.school_key.is_some() && settings.developer_key.is_some();
     if settings.payments == Some(Payments::ReadBack) && !reads {
         let why = "nothing can be read back without both keys";
-        findings.wrong.add("getcourse.payments", why, "trust, or school_key and developer_key");
+        findings.wrong.add("getcourse.payments", why, "unconfirmed, trust, or school_key and developer_key");
     }
     if settings.payments.is_none() && !reads {
-        let why = "not set: without the Tech API a payment is believed on the webhook's word";
-        findings.warn.add("getcourse.payments", why, "trust, if that is meant, or both keys");
+        let why = "not set: without the Tech API each payment waits for the head of sales";
+        let allowed =
+            "both keys; \"unconfirmed\", if that is meant; \"trust\", to believe every request as before";
+        findings.warn.add("getcourse.payments", why, allowed);
     }
     if reads && beside.figures.feed.comments && settings.comment_author.is_none() {
         let why = "missing: GetCourse takes no comment without its author, each becomes a dead letter";
         findings.warn.add("getcourse.comment_author", why, "a user's id, or feed.comments = false");
     }
     variables(settings, findings);
+    link_hosts(settings, findings);
     let known: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
     for field in settings.fields.keys().filter(|field| !known.contains(&field.as_str())) {
         let key = format!("getcourse.fields.{field}");
         findings.wrong.add(key, "unknown field", format!("one of: {}", known.join(", ")));
+    }
+}
+
+/// Hosts under which anybody can have a page of his own.
+const SHARED: [&str; 3] = ["getcourse.ru", "getcourse.io", "gcfiles.net"];
+
+/// F105: each entry is a host that is the school's alone.
+fn link_hosts(settings: &Settings, findings: &mut Findings) {
+    for host in &settings.link_hosts {
+        let bare = host.trim().trim_start_matches("https://").trim_start_matches("http://");
+        let bare = bare.split(['/', ':']).next().unwrap_or_default().trim_start_matches("*.").to_lowercase();
+        let is_host = |host: &str| {
+            host.contains('.')
+                && host.split('.').all(|label| !label.is_empty())
+                && host.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '.')
+        };
+        if SHARED.contains(&bare.as_str()) {
+            let allowed = "the school's own name, \"school.getcourse.ru\"";
+            findings.wrong.add("getcourse.link_hosts", format!("`{host}` is shared by all schools"), allowed);
+        } else if !is_host(&host.to_lowercase()) {
+            let allowed = match is_host(&bare) {
+                true => format!("\"{bare}\""),
+                false => "names of hosts: \"pay.school.ru\"".to_owned(),
+            };
+            findings.wrong.add("getcourse.link_hosts", format!("`{host}` is no name of a host"), allowed);
+        }
     }
 }
 

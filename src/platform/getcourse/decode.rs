@@ -149,7 +149,7 @@ impl Reading<'_> {
             email: good,
             zone: self.value("zone").filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()),
             phone_confirmed: self.value("phone_confirmed").as_deref().and_then(yes_word),
-            email_bad: false,
+            ..ClientFacts::default()
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use toml::Value;
+use url::Url;
 
 use super::reconcile::{Exports, SPACING_S};
 use super::survey::GcSurvey;
@@ -82,6 +83,15 @@ impl entry::Settings for Settings {
 
     fn reads_orders(&self) -> bool {
         self.school_key.is_some() && self.developer_key.is_some()
+    }
+
+    /// Also in the ASCII form of a Cyrillic name.
+    fn link_hosts(&self) -> Vec<String> {
+        let of_url = Url::parse(&self.url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+        let ascii =
+            |host: &String| Url::parse(&format!("https://{host}")).ok()?.host_str().map(str::to_owned);
+        let listed = self.link_hosts.iter().map(|host| host.to_lowercase());
+        listed.chain(self.link_hosts.iter().filter_map(ascii)).chain(of_url).collect()
     }
 
     fn brings(&self) -> Option<BTreeSet<String>> {

@@ -487,7 +487,9 @@ mod tests {
     fn a_payment_is_believed_as_the_school_says() {
         let keys = "developer_key = { env = 'A' }\nschool_key = { env = 'B' }";
         for (settings, confirmed) in [
-            (String::new(), true),
+            (String::new(), false),
+            ("payments = 'trust'".to_owned(), true),
+            ("payments = 'unconfirmed'".to_owned(), false),
             (keys.to_owned(), false),
             (format!("{keys}\npayments = 'trust'"), true),
             ("payments = 'read_back'".to_owned(), false),

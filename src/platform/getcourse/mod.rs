@@ -28,9 +28,9 @@ pub use hooks::{GcHooks, HookKind};
 pub use reconcile::GcReconciler;
 pub use settings::{Payments, Settings};
 
-/// How this school's payments are confirmed: as its file says, otherwise read back if that is possible
-/// (design, «Money without a signature»).
+/// How this school's payments are confirmed: as its file says, otherwise read back if that is possible, otherwise by a
+/// person: nobody is believed who has not been trusted in writing (design, «Money without a signature»; F106).
 pub fn payments(settings: &Settings) -> Payments {
     let readable = settings.developer_key.is_some() && settings.school_key.is_some();
-    settings.payments.unwrap_or(if readable { Payments::ReadBack } else { Payments::Trust })
+    settings.payments.unwrap_or(if readable { Payments::ReadBack } else { Payments::Unconfirmed })
 }

@@ -19,10 +19,13 @@ pub struct Settings {
     /// The developer's key of the Tech API.
     #[serde(default)]
     pub developer_key: Option<SecretSource>,
-    /// How a payment is verified: `read_back` reads it from GetCourse (default with Tech API access), `trust`
-    /// believes the webhook.
+    /// How a payment is verified: `read_back` reads it from GetCourse (default with Tech API access),
+    /// `unconfirmed` asks the head of sales (default without), `trust` believes the webhook.
     #[serde(default)]
     pub payments: Option<Payments>,
+    /// Hosts beside that of `url` to which a letter may link for a payment.
+    #[serde(default)]
+    pub link_hosts: Vec<String>,
     /// IANA zone of GetCourse's times.
     #[serde(default = "zone")]
     pub zone: chrono_tz::Tz,
@@ -58,6 +61,7 @@ pub struct Settings {
 #[serde(rename_all = "snake_case")]
 pub enum Payments {
     ReadBack,
+    Unconfirmed,
     Trust,
 }
 
@@ -95,8 +99,13 @@ pub const SECTIONS: &[Section] = &[Section {
         key("developer_key", "secret", "The developer's key of the Tech API."),
         key(
             "payments",
-            "read_back | trust",
-            "Read a payment back from GetCourse, or trust the webhook. Absent: read_back with both keys, else trust.",
+            "read_back | unconfirmed | trust",
+            "Read a payment back from GetCourse, have the head of sales confirm it, or believe the webhook: then whoever knows the address can win orders. Absent: read_back with both keys, else unconfirmed.",
+        ),
+        key(
+            "link_hosts",
+            "list of hosts",
+            "Where payment links of letters may lead beside the host of `url`, [\"pay.school.ru\"], with the names below it. A link to any other host is left out, and shown as a trouble.",
         ),
         key("zone", "IANA zone", "The zone of GetCourse's times."),
         key(

@@ -135,7 +135,7 @@ pub fn client(user: &Value) -> ClientFacts {
         email_typed: text("email").filter(|email| parse_email(email).is_none()),
         zone: None,
         phone_confirmed: yes(field(user, "phone_confirmed")),
-        email_bad: false,
+        ..ClientFacts::default()
     }
 }
 

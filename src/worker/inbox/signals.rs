@@ -5,6 +5,7 @@
 use super::Inbox;
 use super::take::{DeadReason, Taken};
 use crate::intake::apply::{Source, apply, delivery};
+use crate::intake::clean::clean;
 use crate::intake::correlate::{Aim, Aims, aim};
 use crate::intake::item::Item;
 use crate::link;
@@ -39,7 +40,12 @@ impl Inbox {
         Ok(Ok(unit))
     }
 
-    pub(super) async fn signal(&mut self, signal: Signal, source: Source, now: At) -> Taken {
+    /// Whatever brought the signal, its text is cleaned here.
+    pub(super) async fn signal(&mut self, mut signal: Signal, source: Source, now: At) -> Taken {
+        let cut = clean(&mut signal);
+        if !cut.is_empty() {
+            tracing::warn!(school = %self.site.id(), fields = ?cut, "text that was too long was cut");
+        }
         match signal {
             Signal::CallSeen(event) => self.call(&event, source, now).await,
             Signal::Consent(consent) => self.consent(&consent, now).await,

@@ -340,7 +340,12 @@ fn play(world: &mut World, happening: &Happening, now: At) -> Result<(), String>
 
 fn no_news(world: &World, order: &OrderId, event: &Event, now: At) -> Result<(), String> {
     let Some(order) = world.orders.get(order).cloned() else { return Ok(()) };
-    let case = Case { order, client: world.client.clone(), desks: world.desks.clone() };
+    let case = Case {
+        order,
+        client: world.client.clone(),
+        desks: world.desks.clone(),
+        meters: world.meters.clone(),
+    };
     let again = step(&world.process, case.clone(), event, now);
     if again.commands.is_empty() && again.tell.is_empty() && again.case == case {
         return Ok(());

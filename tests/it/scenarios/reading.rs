@@ -3,7 +3,7 @@
 
 use chrono::{NaiveDateTime, TimeZone};
 use dozvon::process::event::ClientFacts;
-use dozvon::process::{At, OrderId};
+use dozvon::process::{At, OrderId, Process};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,6 +23,9 @@ pub struct Scenario {
     /// Figures that differ from the shipped ones.
     #[serde(default)]
     process: toml::Table,
+    /// Nothing can be read back from GetCourse.
+    #[serde(default)]
+    reads_nothing: bool,
     #[serde(default)]
     route: Vec<toml::Table>,
     #[serde(default)]
@@ -96,7 +99,7 @@ impl Scenario {
         Ok(())
     }
 
-    fn school(&self, over: &toml::Table) -> Result<dozvon::process::Process, String> {
+    fn school(&self, over: &toml::Table) -> Result<Process, String> {
         let mut figures = self.process.clone();
         for (key, value) in over {
             let (section, figure) = key.split_once('.').ok_or(format!("`{key}` is no figure"))?;
@@ -104,7 +107,8 @@ impl Scenario {
             let section = section.as_table_mut().ok_or(format!("`{key}` is no figure"))?;
             section.insert(figure.to_owned(), value.clone());
         }
-        school::changed(figures, &self.route, &self.manager)
+        let school = school::changed(figures, &self.route, &self.manager)?;
+        Ok(Process { reads_orders: school.reads_orders && !self.reads_nothing, ..school })
     }
 
     fn play(&self, world: &mut World, step: &Step, n: usize) -> Result<(), Fault> {

@@ -38,6 +38,7 @@ pub fn process(figures: Figures) -> Process {
             (LeadRole::Fulfilment, vec![Stage::New]),
             (LeadRole::Revival, vec![Stage::New]),
         ]),
+        link_hosts: vec!["school.example".to_owned()],
         reads_orders: true,
         // A second sales pipeline, in which nobody is «promised» or paid in part.
         sales_pipelines: BTreeMap::from([(

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dozvon::message::text::{LETTERS, TASKS, TextId};
-use dozvon::process::case::{Case, Client, Desks};
+use dozvon::process::case::{Case, Client, Desks, Meters};
 use dozvon::process::{
     Ask, At, ClientId, Command, CommandId, Event, Line, Moment, Order, OrderId, Process, Step, has_next_step,
     may_stay, step, strays, wake,
@@ -14,6 +14,7 @@ pub struct World {
     pub process: Process,
     pub client: Client,
     pub desks: Desks,
+    pub meters: Meters,
     pub orders: BTreeMap<OrderId, Order>,
     /// The latest moment so far: time never goes back.
     pub now: Option<At>,
@@ -34,6 +35,7 @@ impl World {
             process,
             client: Client::new(ClientId::from("c-1")),
             desks: Desks::default(),
+            meters: Meters::default(),
             orders: BTreeMap::new(),
             now: None,
             names: BTreeMap::new(),
@@ -94,6 +96,7 @@ impl World {
             self.journal.extend(step.journal);
             self.client = step.case.client;
             self.desks = step.case.desks;
+            self.meters = step.case.meters;
             self.orders.insert(order, step.case.order);
         }
         Ok(())
@@ -147,10 +150,10 @@ impl World {
 
     fn open(&self, order: &OrderId, now: At) -> Case {
         let client = self.client.clone();
-        let desks = self.desks.clone();
+        let (desks, meters) = (self.desks.clone(), self.meters.clone());
         match self.orders.get(order) {
-            Some(order) => Case { order: order.clone(), client, desks },
-            None => Case::new(order.clone(), client, desks, now),
+            Some(order) => Case { order: order.clone(), client, desks, meters },
+            None => Case { meters, ..Case::new(order.clone(), client, desks, now) },
         }
     }
 }

@@ -116,6 +116,7 @@ texts! {
         TaskFarDate "task_far_date",
         TaskRefund "task_refund",
         TaskRefundCheck "task_refund_check",
+        TaskPaymentCheck "task_payment_check",
         TaskUndeliverable "task_undeliverable",
         TaskGuard "task_guard",
     ;

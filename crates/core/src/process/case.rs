@@ -13,6 +13,7 @@ use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
+pub use super::meters::Meters;
 pub use super::open::{CallStart, Former, NextShown, Pending, Refused, Task, UnderWay};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
@@ -21,13 +22,14 @@ pub struct Case {
     pub order: Order,
     pub client: Client,
     pub desks: Desks,
+    pub meters: Meters,
 }
 
 impl Case {
     /// The case of a new order.
     pub fn new(order: OrderId, client: Client, desks: Desks, now: At) -> Self {
         let order = Order::new(order, client.id.clone(), now);
-        Self { order, client, desks }
+        Self { order, client, desks, meters: Meters::default() }
     }
 
     /// Open orders of the same client for at least one of the same offers (L7).

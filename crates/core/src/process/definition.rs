@@ -14,6 +14,7 @@ use super::calendar::{Calendar, Opening};
 use super::case::Order;
 use super::dates;
 pub use super::hours::{Hours, TimeOfDay, Window};
+pub use super::meters::ContactLimits;
 use super::value::*;
 use crate::message::library::Library;
 
@@ -41,6 +42,8 @@ pub struct Process {
     pub sales_pipelines: BTreeMap<u64, Vec<Stage>>,
     /// An order can be read back from its source.
     pub reads_orders: bool,
+    /// Hosts to which the link of a letter may lead: the school's GetCourse, and what the school lists (F105).
+    pub link_hosts: Vec<String>,
     /// What a route may set, by name (G10).
     pub dictionaries: BTreeMap<String, Dictionary>,
     pub texts: Library,
@@ -145,6 +148,7 @@ pub struct Figures {
     pub arrival: Arrival,
     pub phone: PhoneAsk,
     pub contact: ContactHours,
+    pub contact_limits: ContactLimits,
     pub dialling: Dialling,
     pub talk: Talk,
     pub promise: Promise,

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use super::command::{Ask, EarlyLead, PersonFacts, SaveLead};
 use super::decision::Decision;
 use super::definition::Route;
+use super::event::{Alike, SameWay};
+use super::free_text::as_text;
 use super::money;
 use super::value::*;
 use crate::message::condition;
@@ -30,7 +32,7 @@ pub(super) fn make(d: &mut Decision, next: &Phrase) {
 pub(super) fn name(d: &Decision) -> String {
     let vars = d.vars(None);
     match d.process.route(&d.case.order.route) {
-        Some(route) => d.process.texts.inline(&route.lead_name, &vars),
+        Some(route) => exported(&d.process.texts.inline(&route.lead_name, &vars)),
         None => vars.order.number,
     }
 }
@@ -88,14 +90,25 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
     d.say(rule, crm::linked());
 }
 
-/// G5, K10: form, utm and page, as named by the source, and what the order waits for: one note for both, because a
-/// note of its own would be one more request for each order.
+/// G5, K10: form, utm and page, as named by the source, who else has the client's number or address, and what the
+/// order waits for: one note for all, because a note of its own would be one more request for each order.
 fn first_note(d: &Decision, has_source: bool, next: &Phrase) -> Option<String> {
     let source = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
     let source = std::iter::once(d.words(&crm::source())).chain(source).filter(|_| has_source);
     let next = Some(d.words(next)).filter(|next| !next.is_empty());
-    let lines: Vec<String> = source.chain(next).collect();
+    let alike = d.case.client.alike.iter().map(|other| d.words(&alike(other)));
+    let lines: Vec<String> = source.chain(alike).chain(next).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// F100: the same number or address is a hint for a person, and joins nobody.
+fn alike(other: &Alike) -> Phrase {
+    match (other.way, &other.user) {
+        (SameWay::Phone, Some(user)) => crm::same_phone_as(user.as_str()),
+        (SameWay::Phone, None) => crm::same_phone(),
+        (SameWay::Email, Some(user)) => crm::same_email_as(user.as_str()),
+        (SameWay::Email, None) => crm::same_email(),
+    }
 }
 
 /// The contact as it should be in the CRM (G7).
@@ -122,15 +135,17 @@ fn person_of(d: &Decision) -> PersonFacts {
     let own = own.map(|template| d.process.texts.inline(template, &vars));
     let own = own.filter(|name| !name.trim().is_empty());
     let named = route.and_then(|route| route.contact_responsible.clone()).filter(|_| !cut("G7.own"));
+    let text = |value: Option<&String>| value.map(|value| exported(value));
     PersonFacts {
-        name: own.clone().or_else(|| client.name.clone()),
-        first_name: client.first_name.clone().filter(|_| own.is_none()),
-        last_name: client.last_name.clone().filter(|_| own.is_none()),
+        name: text(own.as_ref().or(client.name.as_ref())),
+        first_name: text(client.first_name.as_ref().filter(|_| own.is_none())),
+        last_name: text(client.last_name.as_ref().filter(|_| own.is_none())),
         nameless: client.nameless.clone(),
         phones: usable(&client.phones),
         emails: usable(&client.emails),
         responsible: named.or_else(|| d.case.order.responsible.clone().filter(|_| !cut("G7.responsible"))),
         fields,
+        apart_from: client.alike.iter().map(|other| other.client.clone()).collect(),
     }
 }
 
@@ -165,10 +180,15 @@ fn lead_fields(d: &Decision, route: Option<&Route>, vars: &Vars) -> Vec<(u64, St
     fields
 }
 
+/// F112: what stands in a field that people export is never a formula.
+fn exported(value: &str) -> String {
+    if cut("G7.as_text") { value.to_owned() } else { as_text(value) }
+}
+
 /// Fields of a route: id → rendered template; an empty value is not written (G2, G7).
 fn rendered(d: &Decision, fields: &BTreeMap<String, String>, vars: &Vars) -> Vec<(u64, String)> {
     let values = fields.iter().filter_map(|(id, template)| {
-        let value = d.process.texts.inline(template, vars);
+        let value = exported(&d.process.texts.inline(template, vars));
         Some((id.parse().ok()?, value)).filter(|(_, value)| !value.trim().is_empty() && !cut("G2.fields"))
     });
     values.collect()

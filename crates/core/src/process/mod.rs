@@ -5,6 +5,9 @@
 // In order of dependency: a file uses only files listed above it.
 mod order_id;
 
+pub mod free_text;
+pub mod payment_link;
+
 pub mod value;
 
 pub mod hours;
@@ -18,6 +21,7 @@ pub mod event;
 
 pub mod client;
 pub mod desks;
+pub mod meters;
 pub mod state;
 
 pub mod moment;
@@ -55,6 +59,7 @@ pub use command::{Ask, AskKind, Command, Target, Urgency};
 pub use decision::Section;
 pub use definition::Process;
 pub use event::{Event, News};
+pub use meters::Meters;
 pub use moment::{Line, Moment};
 pub use table::{SECTIONS, has_next_step, may_stay, rules, strays, wake};
 pub use timers::Timer;

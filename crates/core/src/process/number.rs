@@ -14,6 +14,9 @@ use crate::mutant::cut;
 /// Longer fields are notes; behind this many characters nobody looks for a number.
 const TYPED_CHARS_MAX: usize = 400;
 
+/// How the services of +7 begin: free, shared and paid ones.
+const SERVICES: &str = "80";
+
 impl Phone {
     /// `8 900…`, `+7 (900)…`, `9001234567`, with «доб. 123», two numbers in one field (Q1); what stands beside the
     /// numbers is kept as words. An obvious fake is no number (Q3).
@@ -54,6 +57,23 @@ impl Phone {
             words: None,
             raw: raw.to_owned(),
         }
+    }
+
+    /// Whether the bridge may call a number by itself: it is of one of these countries, and no service of +7, which may
+    /// cost anything (F102).
+    pub fn may_be_called(e164: &str, countries: &[String]) -> bool {
+        let digits = e164.trim_start_matches('+');
+        let code = match digits.strip_prefix('7') {
+            Some(national) if plan::is_person(national) && !national.starts_with(SERVICES) => "7",
+            Some(_) => return false,
+            None => plan::foreign(digits).and_then(|length| digits.get(..length)).unwrap_or_default(),
+        };
+        countries.iter().any(|country| country == code)
+    }
+
+    /// Whether a country has this code; the codes of satellites and paid services are of none.
+    pub fn is_country(code: &str) -> bool {
+        code == "7" || plan::is_code(code)
     }
 
     /// What was typed beside the numbers, for people: «доб. 136, после 18:00».

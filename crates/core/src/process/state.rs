@@ -146,6 +146,18 @@ pub struct Held {
     /// How often the order was read again.
     #[serde(default)]
     pub asked: u32,
+    /// What was reported, where a person confirms it and not GetCourse (L4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<ToldPayment>,
+}
+
+/// A payment on the word of a webhook alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldPayment {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
 }
 
 /// A refund that is not decided yet, and the state to which the order returns.

@@ -128,6 +128,7 @@ impl OrderV1 {
                 timers: self.held.clone(),
                 call_was_revoked: self.notes.contains_key("call_revoked"),
                 asked: self.number("confirm"),
+                told: None,
             })),
             false => state,
         }

@@ -12,7 +12,7 @@ use super::decision::{Heard, PlannedCall, Request};
 use super::definition::{Assign, Figures, Manager, Route};
 use super::event::{AnswerKind, CallResult, Outcome};
 use super::money::{Before, PaymentState};
-use super::state::{FollowUp, FollowUpKind, Held, LastLetter, PhoneStep};
+use super::state::{FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, ToldPayment};
 use super::timers::Timers;
 use super::*;
 use crate::message::library::Library;
@@ -39,6 +39,7 @@ fn process() -> Process {
         pipelines: BTreeMap::from([(LeadRole::Sales, vec![Stage::New, Stage::Won, Stage::Lost])]),
         sales_pipelines: BTreeMap::new(),
         reads_orders: true,
+        link_hosts: vec!["school.example".to_owned()],
         dictionaries: BTreeMap::new(),
         texts: Library::default(),
     }
@@ -130,7 +131,8 @@ fn order(state: &Wait, wrapped: Wrapped) -> Order {
         order.timers.stop(Timer::ConfirmPayment);
         let (state, timers) = (state.clone(), std::mem::take(&mut order.timers));
         order.timers.set(Timer::ConfirmPayment, now());
-        order.wait = Wait::Held(Box::new(Held { state, timers, call_was_revoked: true, asked: 2 }));
+        order.wait =
+            Wait::Held(Box::new(Held { state, timers, call_was_revoked: true, asked: 2, told: None }));
     }
     order
 }
@@ -214,7 +216,12 @@ fn in_order(process: &Process) {
         for event in events() {
             let mut client = Client::new("c-1".into());
             client.phones.push("+79005550101".to_owned());
-            let case = Case { order: order(state, wrapped), client, desks: Desks::default() };
+            let case = Case {
+                order: order(state, wrapped),
+                client,
+                desks: Desks::default(),
+                meters: Meters::default(),
+            };
             let after = step(process, case, &event, now()).case;
             let what = format!("{state:?} {event:?}: {:?} {:?}", after.order.wait, after.order.timers);
             assert!(has_next_step(process, &after, now()), "{what}");
@@ -238,6 +245,7 @@ fn every_request_is_taken_by_one_section() {
             order: order(state, Wrapped::No),
             client: Client::new("c-1".into()),
             desks: Desks::default(),
+            meters: Meters::default(),
         };
         let takes = |section: &&Section| {
             let mut d = Decision::new(&process, case.clone(), now(), SECTIONS);
@@ -296,6 +304,7 @@ fn requests() -> Vec<Request> {
         Request::Confirm,
         Request::Fold,
         Request::DoubleByWord,
+        Request::Told { told: ToldPayment { paid: None, status: None } },
         Request::Doubt { said: Doubted { paid: None, status: None }, trusted: false },
         Request::Hold,
         Request::Resume,

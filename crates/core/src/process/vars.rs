@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::calendar::{Opening, at_local, say_day, say_time, typed_day};
 use super::case::{Case, Order};
 use super::definition::Process;
+use super::free_text::{is_greetable, is_link};
 use super::value::*;
 use crate::message::phrase::quotable;
 use crate::message::text::{LETTERS, TextId};
@@ -74,6 +75,21 @@ pub(super) fn build(
         leaving: letters(case, Post::Leaves),
         doubtful: letters(case, Post::InDoubt),
     }
+}
+
+/// F101: what anybody may type into a form is not carried to the address that he typed beside it: no link, and no name
+/// that is none.
+pub(super) fn for_letter(mut vars: Vars) -> Vars {
+    let ClientVars { name, first_name, .. } = &mut vars.client;
+    // Texts ask for the one and say the other.
+    if !(is_greetable(name) && is_greetable(first_name)) && !cut("M2.greets") {
+        (*name, *first_name) = (String::new(), String::new());
+    }
+    let OrderVars { number, called, source, .. } = &mut vars.order;
+    let ClientVars { phone_words, phone_typed, email_typed, .. } = &mut vars.client;
+    let typed = [number, called, phone_words, phone_typed, email_typed, &mut vars.who];
+    typed.into_iter().chain(source.values_mut()).filter(|text| is_link(text)).for_each(String::clear);
+    vars
 }
 
 /// More of what was ordered does not fit into a first line.

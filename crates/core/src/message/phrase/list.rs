@@ -185,6 +185,7 @@ phrases! {
         manager_hours;
         no_phone;
         no_extension;
+        just_called;
         still_busy;
         begun(manager: Manager);
         under_way;
@@ -204,6 +205,10 @@ phrases! {
         saved(lead: Quote);
         linked;
         source;
+        same_phone_as(user: Words);
+        same_phone;
+        same_email_as(user: Words);
+        same_email;
     }
     dialling {
         task(number: Number);
@@ -258,10 +263,21 @@ phrases! {
         no_address(letter: Quote);
         sent_today(letter: Quote);
         sent(letter: Quote);
+        held(letter: Quote, why: Words);
         bad_address;
         not_delivered(letter: Quote);
         in_doubt;
         maybe_lost(letter: Quote);
+    }
+    /// Why a letter or a call is held back, after «не отправлено:» or «не начали звонок:».
+    limit {
+        letters_per_address;
+        first_letters;
+        letters;
+        calls_per_number;
+        calls;
+        country;
+        link;
     }
     late {
         task_left;
@@ -270,6 +286,7 @@ phrases! {
         task_too_late;
     }
     orders {
+        strange_link;
         closed;
         nothing_new;
         client_nothing_new;
@@ -285,6 +302,9 @@ phrases! {
     payment {
         being_checked;
         reported;
+        told;
+        waits;
+        by_word;
         asked_again;
         not_confirmed;
         free;

@@ -14,7 +14,7 @@ impl Decision<'_> {
     pub fn ask(&mut self, ask: Ask) -> CommandId {
         let order = &mut self.case.order;
         order.issued += 1;
-        let id = CommandId(format!("{}.{}", order.id, order.issued));
+        let id = CommandId::new(&order.id, order.issued, &ask);
         let pending = Pending {
             ask: ask.kind(),
             task: match &ask {
@@ -59,9 +59,9 @@ impl Decision<'_> {
         }
     }
 
-    /// Reads the order back, once at a time.
+    /// Reads the order back, once at a time; where nothing can be read, a person looks (L4).
     pub fn read_order(&mut self) {
-        if !self.is_unsent(AskKind::ReadOrder) {
+        if self.process.reads_orders && !self.is_unsent(AskKind::ReadOrder) {
             self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadOrder));
         }
     }

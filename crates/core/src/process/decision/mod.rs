@@ -21,7 +21,7 @@ use super::value::*;
 use crate::message::phrase::Phrase;
 use crate::message::text::TextId;
 
-pub(super) use self::letters::Draft;
+pub(super) use self::letters::{Draft, words_of};
 pub(super) use self::request::{PlannedCall, Request};
 
 /// The description of one section of the process. `step`, the wake, L14, the reference, the scenario
@@ -130,6 +130,8 @@ pub struct Decision<'a> {
     tell: Vec<(OrderId, News)>,
     journal: Vec<Line>,
     moments: Vec<Moment>,
+    /// What is said of the letters that were held back.
+    held: Vec<Phrase>,
 }
 
 /// The result of a decision.
@@ -155,6 +157,7 @@ impl<'a> Decision<'a> {
             tell: Vec::new(),
             journal: Vec::new(),
             moments: Vec::new(),
+            held: Vec::new(),
         }
     }
 

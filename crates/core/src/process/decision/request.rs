@@ -6,6 +6,7 @@ use crate::message::text::TextId;
 use crate::process::case::{Doubted, Order};
 use crate::process::event::{AnswerKind, CallResult, OrderFacts, Outcome};
 use crate::process::money::{Before, PaymentState};
+use crate::process::state::ToldPayment;
 use crate::process::value::*;
 
 /// A request of one section to another, through the table.
@@ -47,6 +48,10 @@ pub enum Request {
     DoubleByWord,
     /// A payment was reported but is not confirmed (L4).
     Hold,
+    /// What the report of the payment said, for a person who confirms it (L4).
+    Told {
+        told: ToldPayment,
+    },
     /// It was not a payment: the held state continues (L4).
     Resume,
     /// Less money was reported, unconfirmed (L16).

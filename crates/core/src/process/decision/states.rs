@@ -113,7 +113,7 @@ impl Decision<'_> {
         let order = &mut self.case.order;
         let state = std::mem::replace(&mut order.wait, Wait::Asking);
         let timers = std::mem::take(&mut order.timers);
-        order.wait = Wait::Held(Box::new(Held { state, timers, call_was_revoked, asked: 0 }));
+        order.wait = Wait::Held(Box::new(Held { state, timers, call_was_revoked, asked: 0, told: None }));
     }
 
     /// The hold ends: the order returns to its state. Returns what was held.

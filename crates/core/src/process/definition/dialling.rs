@@ -43,6 +43,8 @@ pub struct Dialling {
     pub task_minutes: u32,
     /// The bridge starts the call when its task is due (D9).
     pub start_calls: bool,
+    /// Codes of the countries that the bridge calls; 7 is Russia and Kazakhstan, without their services (D9).
+    pub call_countries: Vec<String>,
     /// Seconds within which a started call must be reported; after them the manager did not pick up (D9).
     pub start_wait_s: u32,
 }
@@ -118,6 +120,7 @@ impl Default for Dialling {
             failed_retry_minutes: 5,
             task_minutes: 15,
             start_calls: false,
+            call_countries: vec!["7".to_owned()],
             start_wait_s: 90,
         }
     }

@@ -73,6 +73,10 @@ pub fn foreign(digits: &str) -> Option<usize> {
     country.shapes.iter().any(fits).then_some(country.code.len())
 }
 
+pub fn is_code(code: &str) -> bool {
+    plan().countries.iter().any(|country| country.code == code)
+}
+
 /// Q3: seven equal digits in a row, or nearly the whole number a straight run.
 pub fn is_fake(digits: &str) -> bool {
     let has_run = |step: i16, enough: usize| {

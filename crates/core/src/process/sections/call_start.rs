@@ -8,8 +8,9 @@ use crate::message::phrase::{Phrase, call_start};
 use crate::mutant::cut;
 use crate::process::case::{CallStart, Task, UnderWay};
 use crate::process::command::{Ask, StartCall, Urgency};
-use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
+use crate::process::decision::{Class, Decision, Heard, Request, Row, Section, words_of};
 use crate::process::event::{CallResult, Direction, Event};
+use crate::process::meters::Limit;
 use crate::process::timers::Timer;
 use crate::process::value::*;
 
@@ -89,6 +90,9 @@ fn due(d: &mut Decision) {
             d.case.order.start = Some(CallStart { attempt, again_at: Some(again), under_way: None });
         }
         Some(obstacle) => {
+            if let Obstacle::Held(limit) = obstacle {
+                d.case.meters.hold(limit, d.now);
+            }
             d.say("D9", call_start::not_started(obstacle.said()));
             d.case.order.start = Some(CallStart { attempt, again_at: None, under_way: None });
         }
@@ -103,6 +107,10 @@ enum Obstacle {
     ManagerHours,
     NoPhone,
     NoExtension,
+    /// Another order had the number called just now.
+    JustCalled,
+    /// F102: a country, a service, or too many calls.
+    Held(Limit),
     Busy,
 }
 
@@ -114,12 +122,15 @@ impl Obstacle {
             Self::ManagerHours => call_start::manager_hours(),
             Self::NoPhone => call_start::no_phone(),
             Self::NoExtension => call_start::no_extension(),
+            Self::JustCalled => call_start::just_called(),
+            Self::Held(limit) => words_of(limit),
             Self::Busy => call_start::still_busy(),
         }
     }
 }
 
 fn obstacle(d: &Decision, task: &Task, last: At) -> Option<Obstacle> {
+    let number = d.case.client.phone();
     let manager = d.process.manager(&task.responsible).filter(|manager| manager.active);
     if d.now > last {
         Some(Obstacle::TooLate)
@@ -127,15 +138,35 @@ fn obstacle(d: &Decision, task: &Task, last: At) -> Option<Obstacle> {
         Some(Obstacle::ClientHours)
     } else if !d.team().is_open(d.now) {
         Some(Obstacle::ManagerHours)
-    } else if d.case.client.phone().is_none() {
+    } else if number.is_none() {
         Some(Obstacle::NoPhone)
     } else if manager.is_none_or(|manager| manager.extension.is_none()) {
         Some(Obstacle::NoExtension)
+    } else if let Some(limit) = number.and_then(|number| limit(d, number)) {
+        Some(Obstacle::Held(limit))
     } else if d.case.desks.is_busy(&task.responsible, d.now) {
         Some(Obstacle::Busy)
+    } else if number.is_some_and(|number| is_called_for_another(d, number)) {
+        Some(Obstacle::JustCalled)
     } else {
         None
     }
+}
+
+/// F102: what anybody may type into a form is not called wherever it leads, nor as often as it is typed.
+fn limit(d: &Decision, number: &str) -> Option<Limit> {
+    let figures = d.figures();
+    if !Phone::may_be_called(number, &figures.dialling.call_countries) && !cut("D9.country") {
+        return Some(Limit::CallCountry);
+    }
+    let limit = d.case.meters.call_limit(number, &figures.contact_limits, d.now);
+    limit.filter(|_| !cut("D9.limits"))
+}
+
+/// One number with several open orders gets one call: the others are talked about in it.
+fn is_called_for_another(d: &Decision, number: &str) -> bool {
+    let gap = TimeDelta::minutes(i64::from(d.figures().dialling.gap_minutes));
+    d.case.meters.was_called_for_another(number, &d.case.order.id, gap, d.now) && !cut("D9.another")
 }
 
 fn begin(d: &mut Decision, id: &TaskId, task: &Task, attempt: String) {
@@ -143,6 +174,7 @@ fn begin(d: &mut Decision, id: &TaskId, task: &Task, attempt: String) {
     let not_after = d.now + TimeDelta::seconds(i64::from(d.figures().dialling.start_wait_s));
     let caller_id = d.process.route(&d.case.order.route).and_then(|route| route.caller_id.clone());
     let manager = task.responsible.clone();
+    d.case.meters.call(&number, &d.case.order.id, d.now);
     let start = StartCall { manager: manager.clone(), number, caller_id, task: id.clone(), not_after };
     let command = d.urgent(Urgency::Hot, |d| d.ask(Ask::StartCall(start)));
     d.case.desks.occupy(&manager, command.as_str(), d.now, not_after);

@@ -1,11 +1,12 @@
 //! Receipts of commands: a delivered letter is shown in the lead's feed (K6, M1, M2), a lead or task that had
-//! been refused and was made after all is the order's own. Enter at [`receipt`].
+//! been refused and was made after all is the order's own. What a limit held back is a person's. Enter at [`receipt`].
 
 use crate::message::phrase::{late, letters, result};
+use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::case::{Refused, Task};
-use crate::process::command::{Ask, AskKind, Urgency};
-use crate::process::decision::{Decision, Heard, Section};
+use crate::process::command::{Ask, AskKind, TaskKind, Urgency};
+use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
 use crate::process::definition::RefundedLead;
 use crate::process::event::Event;
 use crate::process::state::End;
@@ -22,8 +23,26 @@ pub const SECTION: Section = Section {
         }
         _ => Heard::Passed,
     },
+    enters: |d, request| match request {
+        Request::Close => {
+            held(d);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
     ..Section::QUIET
 };
+
+/// M2: letters that a limit held back are the manager's: he writes them, or finds out who fills in the form.
+fn held(d: &mut Decision) {
+    let held = d.take_held();
+    if held.is_empty() || !d.case.order.is_open() || d.has_task(TextId::TaskUndeliverable) {
+        return;
+    }
+    let due = d.work_minutes(60);
+    let why: Vec<String> = held.iter().map(|phrase| d.words(phrase)).collect();
+    d.task(NewTask { why: &why.join(" "), ..NewTask::new(TaskKind::Do, TextId::TaskUndeliverable, due) });
+}
 
 /// Shows the delivery of a letter (K6). A task that was revoked while its command was in flight exists in
 /// the CRM after all and is closed (L4).

@@ -8,7 +8,9 @@ use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{Author, ClientFacts, Event, OrderFacts};
+use crate::process::meters::Limit;
 use crate::process::money::{self, Before, Judged, PaymentState};
+use crate::process::state::ToldPayment;
 use crate::process::timers::Timer;
 use crate::process::value::*;
 use crate::process::{assign, leads};
@@ -71,6 +73,7 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.is_unseen();
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
     learn(&mut d.case.order, facts);
+    check_link(d, facts, &before);
     let person_changed = d.case.client.told(&facts.client, &d.process.texts);
 
     let payment_state = look(d, facts);
@@ -121,6 +124,16 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
     }
 }
 
+/// F105: a link that leads away from the school is not taken in: a letter would ask to pay there.
+fn check_link(d: &mut Decision, facts: &OrderFacts, before: &Order) {
+    if facts.payment_link.as_ref().is_none_or(|link| d.may_link(link)) {
+        return;
+    }
+    d.case.order.payment_link.clone_from(&before.payment_link);
+    d.case.meters.hold(Limit::PaymentLink, d.now);
+    d.say("L1", orders::strange_link());
+}
+
 fn sum_changed(d: &mut Decision, before: &Order) {
     let by = money::minor(&d.case.order.paid) - money::minor(&before.paid);
     if by != 0 {
@@ -134,11 +147,13 @@ fn look(d: &mut Decision, facts: &OrderFacts) -> PaymentState {
         Judged::Confirmed(payment_state) | Judged::NoMore(payment_state) => payment_state,
         Judged::More => {
             d.request(Request::Hold);
+            let told = ToldPayment { paid: facts.paid.clone(), status: facts.status.clone() };
+            d.request(Request::Told { told });
             PaymentState::Unconfirmed
         }
         Judged::Less(payment_state) => {
             let said = Doubted { paid: facts.paid.clone(), status: facts.status.clone() };
-            d.request(Request::Doubt { said, trusted: facts.trusted });
+            d.request(Request::Doubt { said, trusted: facts.trusted || !d.process.reads_orders });
             payment_state
         }
     }

@@ -9,7 +9,7 @@ use crate::mutant::cut;
 use crate::process::case::Promise;
 use crate::process::command::{Ask, AskKind, TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
-use crate::process::event::News;
+use crate::process::event::{AnswerKind, Event, News};
 use crate::process::leads;
 use crate::process::moment::Moment;
 use crate::process::money::{self, Before, PaymentState};
@@ -26,7 +26,19 @@ pub const SECTION: Section = Section {
         lives: |order| order.is_held(),
         fires: confirm_again,
     }],
+    hears: |d, event| {
+        let waits = d.case.order.is_held() && !d.process.reads_orders && !cut("L4.by_word");
+        if waits { word(d, event) } else { Heard::Passed }
+    },
     enters: |d, request| match request {
+        Request::Told { told } => {
+            if let Wait::Held(held) = &mut d.case.order.wait
+                && !d.process.reads_orders
+            {
+                held.told = Some(told.clone());
+            }
+            Heard::Taken
+        }
         Request::Hold => {
             hold(d);
             Heard::Taken
@@ -65,8 +77,12 @@ fn hold(d: &mut Decision) {
         d.close_task(call, &Phrase::NONE);
     }
     d.revoke_where(|pending| pending.ask == AskKind::SendLetter);
-    d.say("L4", payment::reported());
+    match d.process.reads_orders {
+        true => d.say("L4", payment::reported()),
+        false => d.say("L4", payment::told()),
+    }
     d.read_order();
+    ask_head(d);
     d.set(Timer::ConfirmPayment, d.now + minutes(d.figures().payment.confirm_minutes));
 }
 
@@ -76,7 +92,9 @@ fn confirm_again(d: &mut Decision) {
     held.asked += 1;
     let asked = held.asked;
     d.read_order();
+    ask_head(d);
     if asked == 3
+        && d.process.reads_orders
         && let Some(head) = d.head()
     {
         let due = d.work_minutes(60);
@@ -89,7 +107,67 @@ fn confirm_again(d: &mut Decision) {
     }
     let pause = d.figures().payment.confirm_minutes.max(1).saturating_mul(1 << asked.min(7));
     d.set(Timer::ConfirmPayment, d.now + minutes(pause.min(24 * 60)));
-    d.say("L4", payment::asked_again());
+    match d.process.reads_orders {
+        true => d.say("L4", payment::asked_again()),
+        false => d.say("L4", payment::waits()),
+    }
+}
+
+/// F106: where nothing can be read back, the head looks into GetCourse: until then there is no win and no letter.
+fn ask_head(d: &mut Decision) {
+    if d.process.reads_orders || !d.has_lead() || d.has_task(TextId::TaskPaymentCheck) {
+        return;
+    }
+    let (to, due) = (d.head(), d.work_minutes(60));
+    let made = d.task(NewTask { to, ..NewTask::new(TaskKind::Do, TextId::TaskPaymentCheck, due) });
+    d.keep(made);
+}
+
+/// A person says whether there was a payment: by an answer, by winning the lead, or by closing the task without either.
+fn word(d: &mut Decision, event: &Event) -> Heard {
+    let checks = |d: &Decision, task| {
+        d.case.order.tasks.get(task).is_some_and(|task| task.text == TextId::TaskPaymentCheck)
+    };
+    match event {
+        Event::Answer(answer) if answer.kind == AnswerKind::Paid => {
+            d.clear_field(answer.field);
+            confirmed(d);
+            Heard::Taken
+        }
+        // Nobody is called now: it is said of the payment.
+        Event::Answer(answer) if answer.kind == AnswerKind::NotReached => Heard::Taken,
+        Event::Lead(change) if change.role == LeadRole::Sales && change.stage == Some(Stage::Won) => {
+            confirmed(d);
+            Heard::Taken
+        }
+        Event::Task(change) if (change.done || change.gone) && checks(d, &change.task) => {
+            d.case.order.tasks.remove(&change.task);
+            resume(d);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    }
+}
+
+/// What was reported counts from now on.
+fn confirmed(d: &mut Decision) {
+    let before = Before::of(&d.case.order);
+    let Wait::Held(held) = &mut d.case.order.wait else { return };
+    let told = held.told.take();
+    let order = &mut d.case.order;
+    if let Some(told) = told {
+        order.left = None;
+        order.paid = told.paid.or(order.paid.take());
+        order.said_status.clone_from(&told.status);
+        order.status = told.status.or(order.status.take());
+    }
+    d.say("L4", payment::by_word());
+    // A person's word needs no sum.
+    let payment_state = match money::payment_state(&d.case.order) {
+        PaymentState::Unpaid | PaymentState::Void | PaymentState::Unconfirmed => PaymentState::Full,
+        known => known,
+    };
+    d.request(Request::Settle { payment_state, before });
 }
 
 /// It was no payment: the suspended state is resumed.

@@ -57,6 +57,7 @@ fn ask_for(d: &mut Decision, why: Phrase) {
     let letter = (!held).then(|| d.draft(TextId::ConfirmPhone, |_| {}));
     let leaves = letter.as_ref().is_some_and(Draft::leaves);
     let (typed, bad, email) = (client.phone_typed.as_str(), client.phone_bad, !client.email.is_empty());
+    let held = held || matches!(letter, Some(Draft::Held(..)));
     d.turn("L11", phone::asked(typed, bad, leaves, held, email));
     d.status(Status::NotConfirmed, None);
     if let Some(letter) = letter {

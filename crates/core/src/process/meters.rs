@@ -1,0 +1,307 @@
+//! How often people were written to and called, over all orders of a school, and what of it was held back. A form that
+//! anybody fills in must not become a mailer or a caller (F101, F102). Never decides what follows from a limit, and
+//! knows nothing of orders but their ids. Enter at [`Meters::letter`] and [`Meters::call`].
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::value::*;
+
+/// How many letters and started calls an hour and a day may have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContactLimits {
+    /// Letters to one address.
+    pub letters_per_address_hour: u32,
+    pub letters_per_address_day: u32,
+    /// Letters to addresses that the school has never written to.
+    pub first_letters_hour: u32,
+    pub first_letters_day: u32,
+    /// All letters of the school.
+    pub letters_hour: u32,
+    pub letters_day: u32,
+    /// Started calls to one number.
+    pub calls_per_number_hour: u32,
+    pub calls_per_number_day: u32,
+    /// All started calls of the school.
+    pub calls_hour: u32,
+    pub calls_day: u32,
+}
+
+impl Default for ContactLimits {
+    /// One person seldom needs more; a launch of thousands of people passes.
+    fn default() -> Self {
+        Self {
+            letters_per_address_hour: 6,
+            letters_per_address_day: 12,
+            first_letters_hour: 10_000,
+            first_letters_day: 30_000,
+            letters_hour: 20_000,
+            letters_day: 60_000,
+            calls_per_number_hour: 4,
+            calls_per_number_day: 16,
+            calls_hour: 1_000,
+            calls_day: 6_000,
+        }
+    }
+}
+
+/// What was counted for the ways to this client, and for the school.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Meters {
+    /// By address and by number. One that is absent was never used.
+    pub ways: BTreeMap<String, Meter>,
+    pub school: SchoolMeter,
+}
+
+/// What was counted of one thing in the present hour and in the present day. Each begins with the first that is counted.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Meter {
+    hour: Span,
+    day: Span,
+    /// The order that used it last, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<(OrderId, At)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Span {
+    since: At,
+    count: u32,
+}
+
+impl Span {
+    fn counted(&self, now: At, length: TimeDelta) -> u32 {
+        // Also if the clock was set back by more than the whole span.
+        if (now - self.since).abs() < length { self.count } else { 0 }
+    }
+
+    fn count(&mut self, now: At, length: TimeDelta) {
+        let before = self.counted(now, length);
+        if before == 0 {
+            self.since = now;
+        }
+        self.count = before.saturating_add(1);
+    }
+}
+
+const HOUR: TimeDelta = TimeDelta::hours(1);
+const DAY: TimeDelta = TimeDelta::days(1);
+
+impl Meter {
+    fn is_full(&self, hour: u32, day: u32, now: At) -> bool {
+        self.hour.counted(now, HOUR) >= hour || self.day.counted(now, DAY) >= day
+    }
+
+    fn count(&mut self, now: At) {
+        self.hour.count(now, HOUR);
+        self.day.count(now, DAY);
+    }
+}
+
+/// What was counted of the whole school.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SchoolMeter {
+    letters: Meter,
+    first_letters: Meter,
+    calls: Meter,
+    /// What was held back, by its limit.
+    pub held: BTreeMap<Limit, Held>,
+}
+
+/// Why a letter or a call was held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    LettersPerAddress,
+    FirstLetters,
+    Letters,
+    CallsPerNumber,
+    Calls,
+    /// A country or a service that the school does not call.
+    CallCountry,
+    /// A payment link that leads to a host that is not the school's (F105).
+    PaymentLink,
+}
+
+/// How much was held back since the last quiet hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub count: u64,
+    pub since: At,
+    pub last: At,
+}
+
+impl Held {
+    /// It happened within the last hour.
+    pub fn is_fresh(&self, now: At) -> bool {
+        (now - self.last).abs() < HOUR
+    }
+}
+
+impl Meters {
+    /// Counts a letter to this address; the limit that forbids it, if one does.
+    pub fn letter(&mut self, to: &str, limits: &ContactLimits, now: At) -> Result<(), Limit> {
+        let (school, way) = (&mut self.school, self.ways.get(to));
+        let is_first = way.is_none();
+        let (hour, day) = (limits.letters_per_address_hour, limits.letters_per_address_day);
+        let reached = if way.is_some_and(|way| way.is_full(hour, day, now)) {
+            Some(Limit::LettersPerAddress)
+        } else if school.letters.is_full(limits.letters_hour, limits.letters_day, now) {
+            Some(Limit::Letters)
+        } else if is_first
+            && school.first_letters.is_full(limits.first_letters_hour, limits.first_letters_day, now)
+        {
+            Some(Limit::FirstLetters)
+        } else {
+            None
+        };
+        if let Some(limit) = reached {
+            self.hold(limit, now);
+            return Err(limit);
+        }
+        school.letters.count(now);
+        if is_first {
+            school.first_letters.count(now);
+        }
+        self.ways.entry(to.to_owned()).or_default().count(now);
+        Ok(())
+    }
+
+    /// The limit that forbids a call of this number now, if one does.
+    pub fn call_limit(&self, number: &str, limits: &ContactLimits, now: At) -> Option<Limit> {
+        let (hour, day) = (limits.calls_per_number_hour, limits.calls_per_number_day);
+        if self.ways.get(number).is_some_and(|way| way.is_full(hour, day, now)) {
+            Some(Limit::CallsPerNumber)
+        } else if self.school.calls.is_full(limits.calls_hour, limits.calls_day, now) {
+            Some(Limit::Calls)
+        } else {
+            None
+        }
+    }
+
+    /// Whether another order had this number called less than `gap` ago.
+    pub fn was_called_for_another(&self, number: &str, order: &OrderId, gap: TimeDelta, now: At) -> bool {
+        let last = self.ways.get(number).and_then(|way| way.last.as_ref());
+        last.is_some_and(|(other, at)| other != order && (now - *at).abs() < gap)
+    }
+
+    /// Counts a started call.
+    pub fn call(&mut self, number: &str, order: &OrderId, now: At) {
+        self.school.calls.count(now);
+        let way = self.ways.entry(number.to_owned()).or_default();
+        way.count(now);
+        way.last = Some((order.clone(), now));
+    }
+
+    /// Counts what was held back.
+    pub fn hold(&mut self, limit: Limit, now: At) {
+        self.school.held.retain(|_, held| held.is_fresh(now));
+        let held = self.school.held.entry(limit).or_insert(Held { count: 0, since: now, last: now });
+        (held.count, held.last) = (held.count.saturating_add(1), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(minute: i64) -> At {
+        At::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minute)
+    }
+
+    #[test]
+    fn thirty_letters_to_one_address_are_six_and_the_rest_is_counted() {
+        let (mut meters, limits) = (Meters::default(), ContactLimits::default());
+        let sent = |meters: &mut Meters, minute| {
+            (0..30).filter(|_| meters.letter("a@client.example", &limits, at(minute)).is_ok()).count()
+        };
+        assert_eq!(sent(&mut meters, 0), 6);
+        let held = &meters.school.held[&Limit::LettersPerAddress];
+        assert_eq!((held.count, held.since), (24, at(0)));
+        assert_eq!(sent(&mut meters, 59), 0);
+        assert_eq!(sent(&mut meters, 61), 6, "the next hour");
+        assert_eq!(sent(&mut meters, 200), 0, "the day is full");
+        assert_eq!(sent(&mut meters, 24 * 60), 6, "the next day");
+        assert!(meters.letter("b@client.example", &limits, at(0)).is_ok(), "another address");
+    }
+
+    #[test]
+    fn a_launch_of_thousands_passes_and_only_new_addresses_are_counted_as_such() {
+        let (mut meters, limits) = (Meters::default(), ContactLimits::default());
+        for n in 0..9_000 {
+            assert!(meters.letter(&format!("{n}@client.example"), &limits, at(n / 200)).is_ok(), "{n}");
+        }
+        let narrow = ContactLimits { first_letters_hour: 1, ..limits };
+        let mut meters = Meters::default();
+        assert!(meters.letter("a@client.example", &narrow, at(0)).is_ok());
+        assert_eq!(meters.letter("b@client.example", &narrow, at(1)), Err(Limit::FirstLetters));
+        assert!(meters.letter("a@client.example", &narrow, at(1)).is_ok(), "a known one");
+        assert!(meters.letter("b@client.example", &narrow, at(61)).is_ok(), "in the next hour");
+    }
+
+    #[test]
+    fn what_was_held_back_is_forgotten_after_a_quiet_hour() {
+        let mut meters = Meters::default();
+        meters.hold(Limit::Calls, at(0));
+        meters.hold(Limit::Calls, at(50));
+        assert_eq!(meters.school.held[&Limit::Calls].count, 2);
+        meters.hold(Limit::CallCountry, at(115));
+        assert_eq!(meters.school.held.keys().collect::<Vec<_>>(), [&Limit::CallCountry]);
+    }
+
+    #[test]
+    fn orders_of_one_number_do_not_call_it_at_once() {
+        let (mut meters, gap) = (Meters::default(), TimeDelta::minutes(20));
+        let (one, other, number) = (OrderId::from("gc-1"), OrderId::from("gc-2"), "+79035550127");
+        meters.call(number, &one, at(0));
+        assert!(meters.was_called_for_another(number, &other, gap, at(5)));
+        assert!(!meters.was_called_for_another(number, &one, gap, at(5)), "its own next attempt");
+        assert!(!meters.was_called_for_another(number, &other, gap, at(20)));
+        assert_eq!(meters.call_limit(number, &ContactLimits::default(), at(5)), None);
+        (0..3).for_each(|_| meters.call(number, &one, at(6)));
+        assert_eq!(meters.call_limit(number, &ContactLimits::default(), at(7)), Some(Limit::CallsPerNumber));
+    }
+
+    proptest! {
+        /// However the letters are spread: never more than the limit within one hour that begins with a letter.
+        #[test]
+        fn an_hour_never_has_more_than_its_limit(minutes in prop::collection::vec(0..30_i64, 1..200)) {
+            let (mut meters, limits) = (Meters::default(), ContactLimits::default());
+            let (mut now, mut sent) = (0, Vec::new());
+            for step in minutes {
+                now += step;
+                if meters.letter("a@client.example", &limits, at(now)).is_ok() {
+                    sent.push(now);
+                }
+            }
+            // Spans stand apart, so that any hour meets two of them at most.
+            for from in &sent {
+                let within = sent.iter().filter(|minute| (*from..from + 60).contains(*minute)).count();
+                prop_assert!(within <= 2 * limits.letters_per_address_hour as usize);
+                let within = sent.iter().filter(|minute| (*from..from + 1440).contains(*minute)).count();
+                prop_assert!(within <= 2 * limits.letters_per_address_day as usize);
+            }
+        }
+
+        #[test]
+        fn it_reads_back_as_it_was(letters in 0..5_usize, calls in 0..5_usize) {
+            let mut meters = Meters::default();
+            (0..letters).for_each(|_| assert!(meters.letter("a", &ContactLimits::default(), at(1)).is_ok()));
+            (0..calls).for_each(|_| meters.call("a", &OrderId::from("gc-1"), at(2)));
+            meters.hold(Limit::Calls, at(3));
+            let school: SchoolMeter = serde_json::from_str(&serde_json::to_string(&meters.school).unwrap()).unwrap();
+            prop_assert_eq!(&school, &meters.school);
+            for way in meters.ways.values() {
+                let read: Meter = serde_json::from_str(&serde_json::to_string(way).unwrap()).unwrap();
+                prop_assert_eq!(&read, way);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The addresses that platforms call: what `dozvon url` prints, and whose secret opens what.
+
+use dozvon::config::Opened;
+use dozvon::config::address::urls;
+use dozvon::platform::entry::of_platform;
+
+use super::*;
+use crate::support::program::SECRET;
+
+/// The address that `dozvon url` prints for a platform of the example: its secret is the platform's own (F104).
+pub fn address(platform: &str) -> String {
+    let secret = of_platform(&Secret::new(SECRET), platform);
+    format!("http://127.0.0.1:8080/hooks/rost/{platform}/{}", secret.reveal())
+}
+
+/// F104: a secret opens the addresses of its own platform; the school's own does so only while the school says it.
+#[test]
+fn each_platform_has_a_secret_of_its_own() {
+    let opened = |files: &Files, platform: &str, typed: &str| {
+        load(files).expect("it is right").school("rost").expect("the school").opened_by(platform, typed)
+    };
+    let secret = |platform: &str| of_platform(&Secret::new(SECRET), platform).reveal().to_owned();
+    let strict = with(&[slip(SCHOOL, "secrets =", "old_addresses = false\nsecrets =")]);
+    for (files, old) in [(example(), Some(Opened::Old)), (strict, None)] {
+        let platforms: Vec<&str> = dozvon::platforms::ALL.iter().map(|platform| platform.name).collect();
+        for platform in platforms.iter().copied() {
+            assert_eq!(opened(&files, platform, &secret(platform)), Some(Opened::Own));
+            assert_eq!(opened(&files, platform, SECRET), old);
+            let others = platforms.iter().copied().filter(|other| *other != platform);
+            for other in others.map(secret).chain([String::new(), "another".to_owned()]) {
+                assert_eq!(opened(&files, platform, &other), None, "{platform}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_printed_addresses_are_whole_and_each_platform_has_its_own() {
+    let config = load(&example()).expect("it is right");
+    let text = urls(&config, config.school("rost").expect("the school"));
+    let [getcourse, amocrm] = ["getcourse", "amocrm"].map(address);
+    for part in [
+        format!("{getcourse}/order-created?order_id={{object.id}}&"),
+        format!("{getcourse}/order-status?"),
+        format!("{getcourse}/payment-partial?"),
+        format!("{getcourse}/payment-full?"),
+        format!("{getcourse}/manager-assigned?"),
+        format!("{getcourse}/user-updated?"),
+        format!("\"uri\":\"{getcourse}/hook\""),
+        format!("{amocrm}/\n"),
+        format!("curl -sS -G '{getcourse}/order-created'"),
+        "Bearer ${DEMO_GETCOURSE_DEVELOPER_KEY}_${DEMO_GETCOURSE_SCHOOL_KEY}".to_owned(),
+        "status_lead".to_owned(),
+        "offers=5512874".to_owned(),
+    ] {
+        assert!(text.contains(&part), "no `{part}` in\n{text}");
+    }
+    assert!(!text.contains(SECRET), "the school's own secret opens all platforms");
+    assert!(!text.contains("Redirect URI"), "there is no OAuth in the example");
+    for line in text.lines() {
+        assert!(!line.starts_with(' ') || line.starts_with("  -"), "an address begins its line: {line}");
+    }
+}
+
+#[test]
+fn a_redirect_address_that_differs_is_shown() {
+    let oauth = slip(
+        SCHOOL,
+        "auth = { by = \"long_lived\", token = { env = \"DEMO_AMOCRM_TOKEN\" } }",
+        "auth = { by = \"oauth\", client_id = \"4c1c7f0a\", client_secret = { env = \"DEMO_AMOCRM_TOKEN\" }, \
+         redirect_uri = \"https://bridge.example/amo\" }",
+    );
+    let config = load(&with(&[oauth])).expect("it is right");
+    let text = urls(&config, config.school("rost").expect("the school"));
+    let whole = format!("{}/oauth", address("amocrm"));
+    for part in [whole.as_str(), "https://bridge.example/amo", "буква в букву"] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
