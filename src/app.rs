@@ -14,6 +14,7 @@ use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::raw::Limits;
 use crate::config::{Config, School};
 use crate::http::quota::{PerMinute, Quotas};
+use crate::http::turned::TurnedLog;
 use crate::http::{Front, Sites, operation_routes, server};
 use crate::instance::Name;
 use crate::notify;
@@ -22,7 +23,7 @@ use crate::panics::{Panicked, caught};
 use crate::private;
 use crate::process::SchoolId;
 use crate::schools::{Rebuild, SchoolError, Schools};
-use crate::secret::{Secret, Vault};
+use crate::secret::Secret;
 use crate::spool::Spools;
 use crate::store::{self, Store};
 use crate::trouble::Board;
@@ -101,7 +102,7 @@ impl Bridge {
         let wiring = Wiring {
             store: store.clone(),
             clock,
-            vault: instance.vault_key.as_ref().map(Vault::new),
+            vault: instance.vault(),
             data: instance.data,
             url: instance.url.clone(),
         };
@@ -123,7 +124,9 @@ impl Bridge {
         let sites = schools.sites.clone();
         let Limits { school_per_minute: school, peer_per_minute: peer, .. } = instance.limits;
         let quotas = Quotas::new(PerMinute { school, peer });
-        let front = Front { sites, refused: refused.clone(), proxies, quotas, data, board, body_wait, driven };
+        let (refusing, turned) = (refused.clone(), TurnedLog::default());
+        let front =
+            Front { sites, refused: refusing, proxies, quotas, turned, data, board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
         let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;

@@ -5,6 +5,7 @@ mod check;
 mod discover;
 mod init;
 mod person;
+mod reseal;
 mod school_file;
 mod texts;
 
@@ -21,7 +22,7 @@ use crate::intake::item::Item;
 use crate::out::{self, Stop};
 use crate::private;
 use crate::process::{At, SchoolId};
-use crate::secret::Secret;
+use crate::secret::{Secret, random_token};
 use crate::store::{Backend, DeadLetter, Store};
 #[cfg(feature = "sandbox")]
 use crate::{bench, demo, sandbox};
@@ -80,6 +81,10 @@ enum Command {
     Dead(Dead),
     /// Export or erase the data of a person.
     Person(person::Person),
+    /// Print a fresh secret: for addresses, or as a vault key.
+    Secret,
+    /// Seal the stored tokens with the present vault key, while the former one still opens them.
+    Reseal(reseal::Reseal),
     /// Print a school's amoCRM account, and report what its files name and its accounts lack.
     Discover(discover::Discover),
     /// List, show or fill in the texts that people read.
@@ -213,6 +218,8 @@ pub fn main() -> ExitCode {
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
             Command::Person(args) => person::person(args).await,
+            Command::Secret => out::line(format_args!("{}", random_token())),
+            Command::Reseal(args) => reseal::reseal(args).await,
             Command::Discover(args) => discover::discover(args).await,
             Command::Texts(options) => texts::run(&options),
             Command::Reference { section } => reference(section.as_deref()),

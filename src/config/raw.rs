@@ -24,6 +24,8 @@ pub struct InstanceFile {
     /// Address under which the platforms reach the bridge; `DOZVON_URL`. Default
     /// `http://127.0.0.1:8080`.
     pub url: String,
+    /// Addresses or networks of the proxies in front: only their `X-Forwarded-For` is believed. Default: none.
+    pub proxies: Vec<String>,
     /// Redis, `redis://host:6379/0`; `DOZVON_STORE`. Default: none, the embedded store.
     pub store: Option<String>,
     /// Folder of the embedded store and of stored tokens; `DOZVON_DATA`. Default `data`.
@@ -84,6 +86,7 @@ impl Default for InstanceFile {
             listen: "127.0.0.1:8080".to_owned(),
             operation: "127.0.0.1:9180".to_owned(),
             url: "http://127.0.0.1:8080".to_owned(),
+            proxies: Vec::new(),
             store: None,
             data: PathBuf::from("data"),
             log: "info".to_owned(),

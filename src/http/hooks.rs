@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 
 use super::quota::{BYTES_OF_ONE, Exceeded};
+use super::turned::Kind;
 use super::{Front, peer};
 use crate::config::Opened;
 use crate::intake::envelope::Envelope;
@@ -67,6 +68,11 @@ impl From<Exceeded> for Refusal {
 }
 
 impl Refusal {
+    /// Its class for the log: the reason without the numbers of the request.
+    fn kind(&self) -> String {
+        self.to_string().replace(|c: char| c.is_ascii_digit(), "")
+    }
+
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
@@ -90,7 +96,12 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
         let (name, hooks) = (*name, hooks.clone());
         Some((site, name, hooks))
     });
-    let Some((site, platform, hooks)) = known else { return turned(Refusal::Unknown) };
+    let away = |place: Option<(SchoolId, &'static str)>, why: Refusal| {
+        let kind = Kind { place, what: why.kind() };
+        front.turned.note(kind, &why.to_string(), peer::of(&request, &front.proxies));
+        turned(why)
+    };
+    let Some((site, platform, hooks)) = known else { return away(None, Refusal::Unknown) };
     let _receiving = CountGuard::new(&site.tally.receiving);
     let taking = take(&site, platform, &hooks, &request, payload, &front);
     match site.guard("webhook", taking).await.unwrap_or(Err(Refusal::Defect)) {
@@ -102,8 +113,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
                 StatusCode::TOO_MANY_REQUESTS => count(&site.tally.throttled),
                 _ => {}
             }
-            tracing::warn!(school = %site.id(), platform, %why, "a request was turned away");
-            turned(why)
+            away(Some((site.id().clone(), platform)), why)
         }
     }
 }

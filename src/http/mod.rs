@@ -11,6 +11,7 @@ pub mod operation;
 pub mod peer;
 pub mod quota;
 pub mod server;
+pub mod turned;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use crate::process::SchoolId;
 use crate::secret::Secret;
 use crate::trouble::Board;
 use crate::worker::site::Site;
+use turned::TurnedLog;
 
 /// The schools that are served now; a reload replaces them.
 #[derive(Clone, Default)]
@@ -60,6 +62,8 @@ pub struct Front {
     pub data: PathBuf,
     /// Whose word about the sender of a request is believed.
     pub proxies: Proxies,
+    /// Requests that were turned away.
+    pub turned: TurnedLog,
     /// How many requests each school accepts.
     pub quotas: Quotas,
     /// What is wrong now.

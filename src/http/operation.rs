@@ -46,6 +46,7 @@ pub fn report(troubles: &[Trouble]) -> Value {
 
 /// Looks at everything, and returns what is wrong, with the times at which it began.
 pub async fn look(front: &Front) -> Vec<Trouble> {
+    front.turned.flush();
     let (mut found, sites, now) = (Vec::new(), front.sites.all(), wall_now());
     let mut answers = true;
     if let Some(site) = sites.first() {

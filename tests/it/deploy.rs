@@ -288,7 +288,9 @@ fn compose_runs_what_there_is() {
         assert!(there, "the volume {from}");
     }
     let count = |part: &str| lines.iter().filter(|(_, key, value)| format!("{key}: {value}") == part).count();
-    for part in ["read_only: true", "cap_drop: [ALL]", "security_opt: [\"no-new-privileges:true\"]", "core: 0"] {
+    for part in
+        ["read_only: true", "cap_drop: [ALL]", "security_opt: [\"no-new-privileges:true\"]", "core: 0"]
+    {
         assert_eq!(count(part), 2, "{part} for the bridge and for Redis");
     }
     let redis = text("deploy/compose.yml");
@@ -335,7 +337,8 @@ fn the_unit_starts_the_program_and_lets_it_drain() {
 #[test]
 fn scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
-    for path in ["deploy/test.sh", "deploy/faults.sh", "deploy/proxies.sh", "deploy/advisories.sh", ".ci/run"] {
+    for path in ["deploy/test.sh", "deploy/faults.sh", "deploy/proxies.sh", "deploy/advisories.sh", ".ci/run"]
+    {
         let mode = std::fs::metadata(root().join(path)).expect("it is there").permissions().mode();
         assert!(mode & 0o111 != 0, "{path} cannot be executed");
         let read = std::process::Command::new("bash").arg("-n").arg(root().join(path)).status();

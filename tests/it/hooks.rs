@@ -204,10 +204,21 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
         "it is for the amoCRM account 31877555, which is not this school's",
         "no account named",
         "the account is named without its id",
-        "it is for the amoCRM account 31877556, which is not this school's",
     ] {
         assert!(bridge.log().contains(why), "the log does not say: {why}");
     }
+    // F110: who sent it, and one line of a kind.
+    assert_eq!(bridge.log().matches("it is for the amoCRM account").count(), 1, "{}", bridge.log());
+    let lines = bridge
+        .log()
+        .lines()
+        .filter(|line| line.contains("turned away"))
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    assert!(
+        lines.iter().all(|line| line.contains("peer=127.0.0.1") && line.contains("count=1")),
+        "{lines:#?}"
+    );
     half_a_request_ends_in_time(bench).await;
     assert_eq!(bridge.count("refused").await, refused + forgeries);
     assert_eq!(bridge.count("oversized").await, large);

@@ -122,6 +122,11 @@ const INSTANCE: &[Section] = &[
             ),
             key("url", "https address", "At which the platforms reach the bridge; http only for loopback."),
             key(
+                "proxies",
+                "list of addresses or networks",
+                "The proxies in front of it, as in 127.0.0.1 or 10.0.0.0/8: only what they say of a request's sender is believed.",
+            ),
+            key(
                 "store",
                 "redis address",
                 "Absent: the embedded store. One with a password belongs into DOZVON_STORE.",

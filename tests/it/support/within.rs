@@ -121,6 +121,7 @@ fn serve(site: Arc<Site>, port: u16) -> ServerHandle {
         sites,
         refused: Arc::default(),
         board: Board::default(),
+        turned: dozvon::http::turned::TurnedLog::default(),
         data: std::path::PathBuf::new(),
         body_wait,
         driven: None,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Alike, ClientFacts};
@@ -10,6 +11,12 @@ use super::free_text::is_greetable;
 use super::value::*;
 use crate::message::library::Library;
 use crate::mutant::cut;
+
+/// Names in the CRM that are remembered.
+const CRM_NAMES_MAX: usize = 4;
+
+/// A webhook does not come later than this after the next write.
+const ECHO_LATE: TimeDelta = TimeDelta::hours(1);
 
 /// A client, across all orders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +29,10 @@ pub struct Client {
     /// The contact's name in the CRM, if a route gave it another one: its echo is no news (G7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crm_name: Option<String>,
+    /// Names that the bridge has given to the contact in the CRM, and when it did last: the echo of an earlier one may
+    /// come late (G7). Bounded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub crm_names: BTreeMap<String, At>,
     /// What stands in the CRM in place of a name that nobody knew: no name when it comes back, and replaced by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nameless: Option<String>,
@@ -69,6 +80,7 @@ impl Client {
             gc_user: None,
             name: None,
             crm_name: None,
+            crm_names: BTreeMap::new(),
             nameless: None,
             first_name: None,
             last_name: None,
@@ -84,6 +96,22 @@ impl Client {
             manager: None,
             orders: BTreeMap::new(),
         }
+    }
+
+    /// The contact gets this name in the CRM.
+    pub fn named_in_crm(&mut self, name: &str, now: At) {
+        self.crm_names.insert(name.to_owned(), now);
+        while self.crm_names.len() > CRM_NAMES_MAX {
+            let oldest = self.crm_names.iter().min_by_key(|(_, at)| **at).map(|(name, _)| name.clone());
+            oldest.map(|name| self.crm_names.remove(&name));
+        }
+    }
+
+    /// The CRM tells a name of ours that another one of ours has replaced a short while ago: nobody's act (G7).
+    pub fn is_late_echo(&self, name: &str, now: At) -> bool {
+        let Some(given) = self.crm_names.get(name) else { return false };
+        let replaced = self.crm_names.values().max().filter(|last| *last > given);
+        replaced.is_some_and(|last| now - *last < ECHO_LATE) && self.name.as_deref() != Some(name)
     }
 
     /// Merges what a platform says. Our own words for «no name» are none, also if the record has them by mistake.

@@ -114,7 +114,10 @@ fn alike(other: &Alike) -> Phrase {
 /// The contact as it should be in the CRM (G7).
 pub(super) fn person(d: &mut Decision) -> PersonFacts {
     let person = person_of(d);
-    let client = &mut d.case.client;
+    let (client, now) = (&mut d.case.client, d.now);
+    if let Some(name) = &person.name {
+        client.named_in_crm(name, now);
+    }
     // The CRM will report either as if somebody had said it.
     match &person.name {
         Some(name) if client.name.as_ref() == Some(name) => {}
