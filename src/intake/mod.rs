@@ -13,4 +13,5 @@ pub mod forget;
 pub mod item;
 pub mod last_seen;
 pub mod mirror;
+mod read_first;
 mod typed_in_crm;
