@@ -18,5 +18,7 @@ if ! command -v redis-server >/dev/null; then
 fi
 
 cargo test --workspace --locked "$@"
+# The example proxies, with those that are installed here.
+if [ $# = 0 ]; then deploy/proxies.sh; fi
 # The faults that matter most, on the program that the tests have built. A filter means the tests alone.
 if [ $# = 0 ]; then deploy/faults.sh --short --program "${CARGO_TARGET_DIR:-target}/debug/dozvon"; fi

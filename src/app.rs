@@ -13,14 +13,17 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::raw::Limits;
 use crate::config::{Config, School};
+use crate::http::quota::{PerMinute, Quotas};
+use crate::http::turned::TurnedLog;
 use crate::http::{Front, Sites, operation_routes, server};
 use crate::instance::Name;
 use crate::notify;
 use crate::outbound::Wiring;
 use crate::panics::{Panicked, caught};
+use crate::private;
 use crate::process::SchoolId;
 use crate::schools::{Rebuild, SchoolError, Schools};
-use crate::secret::{Secret, Vault};
+use crate::secret::Secret;
 use crate::spool::Spools;
 use crate::store::{self, Store};
 use crate::trouble::Board;
@@ -99,13 +102,17 @@ impl Bridge {
         let wiring = Wiring {
             store: store.clone(),
             clock,
-            vault: instance.vault_key.as_ref().map(Vault::new),
+            vault: instance.vault(),
             data: instance.data,
             url: instance.url.clone(),
         };
         let Limits { raw_days, ended_days, .. } = instance.limits;
         let keep = Keep { raw_days, ended_days };
         let name = Name::take(&wiring.data).map(Arc::new);
+        let data = wiring.data.clone();
+        if let Some(why) = private::open_to_others(&data) {
+            tracing::warn!(why, "other users of this machine can read the bridge's data");
+        }
         let spools = Spools::new(&wiring.data, instance.limits.spool_mb);
         let mut schools = Schools::new(wiring, keep, name, spools);
         schools.follow(options.config.schools, Rebuild::All)?;
@@ -113,8 +120,13 @@ impl Bridge {
         let body_wait = Duration::from_secs(instance.limits.body_s.into());
         let refused = Arc::<Mutex<Option<String>>>::default();
         let (board, is_driven) = (Board::default(), driven.is_some());
+        let proxies = instance.proxies.clone();
+        let sites = schools.sites.clone();
+        let Limits { school_per_minute: school, peer_per_minute: peer, .. } = instance.limits;
+        let quotas = Quotas::new(PerMinute { school, peer });
+        let (refusing, turned) = (refused.clone(), TurnedLog::default());
         let front =
-            Front { sites: schools.sites.clone(), refused: refused.clone(), board, body_wait, driven };
+            Front { sites, refused: refusing, proxies, quotas, turned, data, board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
         let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;

@@ -3,12 +3,13 @@
 //! it is bound to a lock on a file, which the system releases only for a dead process, and to the machine, so
 //! that a copied folder gets another name. Enter at [`Name::take`].
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::private;
 use crate::secret::random_token;
 use crate::store::Fence;
 
@@ -42,9 +43,9 @@ impl Name {
 }
 
 fn open(folder: &Path) -> std::io::Result<Option<Name>> {
-    std::fs::create_dir_all(folder)?;
+    private::folder(folder)?;
     let file = folder.join("instance");
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(file)?;
+    let mut file = private::options().read(true).write(true).open(file)?;
     if file.try_lock().is_err() {
         return Ok(None);
     }

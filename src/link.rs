@@ -72,6 +72,11 @@ pub fn email(email: &str) -> String {
     format!("email:{email}")
 }
 
+/// The key of a number or an address → other clients who have the same one, separated by spaces.
+pub fn alike(way: &str) -> String {
+    format!("alike:{way}")
+}
+
 /// GetCourse's user → our client.
 pub fn gc_user(id: &str) -> String {
     format!("gc-user:{id}")

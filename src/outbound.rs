@@ -135,12 +135,8 @@ impl Wires for Builder<'_> {
     fn tokens(&self, platform: &str, school: &SchoolId) -> Result<Arc<dyn TokenStore>, String> {
         let vault = self.wiring.vault.clone();
         let vault = vault.ok_or("DOZVON_VAULT_KEY is not set: stored tokens need it")?;
-        Ok(Arc::new(StoredTokens {
-            store: self.wiring.store.clone(),
-            vault,
-            name: format!("{platform}:{school}"),
-            file: self.wiring.data.join("tokens").join(format!("{platform}-{school}")),
-        }))
+        let Wiring { store, data, .. } = self.wiring;
+        Ok(Arc::new(StoredTokens::of(store.clone(), vault, data, platform, school)))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -9,7 +9,7 @@ use crate::clock::wall_now;
 use crate::intake::envelope::Envelope;
 use crate::intake::forget::{Mention, held_request, mentioned_by, mentions};
 use crate::intake::item::Item;
-use crate::process::{OrderId, SchoolId};
+use crate::process::{ClientId, OrderId, SchoolId};
 use crate::store::key;
 use crate::store::{JOURNAL_MAX, Seq, Store, StoreResult};
 
@@ -19,12 +19,9 @@ const PAGE: usize = 200;
 /// Everything stored about the person with this number or address, as JSON.
 pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) -> StoreResult<Value> {
     let mut clients = Vec::new();
-    let mut ids = BTreeSet::new();
-    for client in store.find(school, &mention.keys()).await?.into_iter().flatten() {
-        if !ids.insert(client.clone()) {
-            continue;
-        }
-        let record = store.read(school, &[key::client(&client.as_str().into())]).await?;
+    let ids = persons(store, school, &mention).await?;
+    for client in &ids {
+        let record = store.read(school, &[key::client(client)]).await?;
         if let Some(record) = record.into_iter().next().flatten() {
             if let Ok(known) = serde_json::from_slice(&record.body) {
                 mention.learn(&known);
@@ -32,8 +29,9 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
             clients.push(json_of(&record.body));
         }
     }
+    mention.keep_own(&ids, &store.find(school, &mention.entries()).await?);
     let orders = pages(store, school, "order/", |order| {
-        order["client"].as_str().is_some_and(|client| ids.contains(client))
+        order["client"].as_str().is_some_and(|client| ids.contains(&client.into()))
     });
     let mut orders = orders.await?;
     for order in &mut orders {
@@ -53,10 +51,41 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
     }))
 }
 
+/// Everybody with this number or address, or those of them who are chosen.
+pub async fn persons(
+    store: &dyn Store,
+    school: &SchoolId,
+    mention: &Mention,
+) -> StoreResult<BTreeSet<ClientId>> {
+    Ok(mention.persons(&store.find(school, &mention.entries()).await?))
+}
+
+/// Each of them with what tells them apart, for the person who has to choose.
+pub async fn described(
+    store: &dyn Store,
+    school: &SchoolId,
+    persons: &BTreeSet<ClientId>,
+) -> StoreResult<Vec<String>> {
+    let mut lines = Vec::new();
+    for client in persons {
+        let record = store.read(school, &[key::client(client)]).await?.pop().flatten();
+        let known = record.map_or(Value::Null, |record| json_of(&record.body));
+        let user = known["gc_user"].as_str().unwrap_or("unknown");
+        let orders = known["orders"].as_object().map_or(0, serde_json::Map::len);
+        lines.push(format!("{client}: GetCourse user {user}, {orders} order(s)"));
+    }
+    Ok(lines)
+}
+
 /// Whether the index or the mirror of contacts still leads to the person.
 pub async fn is_known(store: &dyn Store, school: &SchoolId, mention: &Mention) -> StoreResult<bool> {
-    let keys: Vec<String> = mention.keys().into_iter().chain(mention.mirror_keys()).collect();
-    Ok(store.find(school, &keys).await?.iter().any(Option::is_some))
+    let found = store.find(school, &mention.entries()).await?;
+    if !mention.persons(&found).is_empty() {
+        return Ok(true);
+    }
+    let mut own = mention.clone();
+    own.keep_own(&mention.clients, &found);
+    Ok(store.find(school, &own.mirror_keys()).await?.iter().any(Option::is_some))
 }
 
 /// Asks the school's owner to erase the person.

@@ -1,7 +1,9 @@
 //! Secrets that cannot be printed, are compared in constant time, and are encrypted before they are stored.
 //! Never implements `Display` or `Serialize`. Enter at [`Secret`] and [`Vault`].
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
@@ -55,7 +57,7 @@ impl fmt::Debug for Secret {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SecretSource {
     Env(String),
-    File(std::path::PathBuf),
+    File(PathBuf),
 }
 
 impl SecretSource {
@@ -63,32 +65,108 @@ impl SecretSource {
     pub const ADVICE: &'static str =
         "fill it in before the start; `dozvon init` writes a file `env` with a line for each variable";
 
+    /// Whether the variable or a file for it is there.
+    pub fn is_given(name: &str, variable: impl Fn(&str) -> Option<String>) -> bool {
+        variable(name).is_some() || place_of(name, variable).is_some()
+    }
+
     /// Reads it; the error says what to do.
     pub fn read(&self) -> Result<Secret, String> {
         self.read_with(|name| std::env::var(name).ok())
     }
 
-    /// The same with the caller's environment.
+    /// The same with the caller's environment. What a variable does not hold may stand in a file: `NAME_FILE` names
+    /// it, or a supervisor has put it into its folder of credentials.
     pub fn read_with(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {
         let text = match self {
-            Self::Env(name) => {
-                variable(name).ok_or_else(|| format!("the variable {name} is not set, or empty"))?
-            }
-            Self::File(path) => std::fs::read_to_string(path)
-                .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?,
+            Self::Env(name) => match (variable(name), place_of(name, &variable)) {
+                (Some(text), _) => text,
+                (None, Some(path)) => content(&path)?,
+                (None, None) => return Err(format!("the variable {name} is not set, or empty")),
+            },
+            Self::File(path) => content(path)?,
         };
         let text = text.trim();
         if text.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(Secret::new(text)) }
     }
 }
 
+/// The file with the value of a variable, if there is one.
+fn place_of(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let named = variable(&format!("{name}_FILE")).map(|path| PathBuf::from(path.trim()));
+    named.or_else(|| {
+        let folder = PathBuf::from(variable("CREDENTIALS_DIRECTORY")?);
+        // The second is the name that systemd gives to a file of the folder in `deploy/dozvon.service`.
+        [name.to_owned(), format!("dozvon_{name}")]
+            .map(|name| folder.join(name))
+            .into_iter()
+            .find(|path| path.exists())
+    })
+}
+
+fn content(path: &Path) -> Result<String, String> {
+    let read = std::fs::read_to_string(path);
+    read.map_err(|error| format!("the file {} cannot be read: {error}", path.display()))
+}
+
+/// Shorter secrets could be guessed.
+const CHARS_MIN: usize = 16;
+
+/// Different characters of a secret; one that was made at random has more.
+const DIFFERENT_MIN: usize = 6;
+
+/// The invented secrets of `.env.example`: everybody knows them.
+const PUBLISHED: [&str; 2] = ["example-url-secret-0001", "example-vault-key-for-this-machine-only"];
+
+/// What to do about a weak or a known one.
+pub const FRESH: &str = "a fresh one, which `dozvon secret` prints";
+
+/// The same in a list of two.
+pub const FRESH_FIRST: &str = "a fresh one, which `dozvon secret` prints, as the first; keep this one as the second until the addresses are changed";
+
+/// What to do about a weak or a known one that stands second.
+pub const FORMER: &str = "remove it as soon as its addresses are changed";
+
+/// Why a secret can be guessed; `None` for one that was made at random.
+pub fn weakness(secret: &str) -> Option<&'static str> {
+    let chars: Vec<char> = secret.chars().collect();
+    let different = chars.iter().collect::<BTreeSet<_>>().len();
+    let repeats = |length: usize| chars.iter().zip(chars.iter().skip(length)).all(|(one, next)| one == next);
+    let steps = chars.windows(2).filter(|pair| u32::from(pair[0]).abs_diff(u32::from(pair[1])) <= 1).count();
+    if chars.len() < CHARS_MIN {
+        Some("shorter than 16 characters")
+    } else if different == 1 {
+        Some("one character repeated")
+    } else if different < DIFFERENT_MIN {
+        Some("made of too few different characters")
+    } else if (1..=chars.len() / 2).any(repeats) {
+        Some("one word repeated")
+    } else if steps * 2 > chars.len() {
+        Some("a sequence of neighbouring characters")
+    } else {
+        None
+    }
+}
+
+/// Whether it stands in the example, which is public.
+pub fn is_published(secret: &str) -> bool {
+    PUBLISHED.contains(&secret)
+}
+
 /// Encrypts what is stored (OAuth tokens), with a key from the environment.
 #[derive(Clone)]
-pub struct Vault(XChaCha20Poly1305);
+pub struct Vault {
+    key: XChaCha20Poly1305,
+    /// Also opens, and never seals: while the key is being changed.
+    other: Option<XChaCha20Poly1305>,
+}
 
-/// Stored bytes that this key does not open.
+/// Stored bytes that no key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the stored secret does not open: was DOZVON_VAULT_KEY changed?")]
+#[error(
+    "the stored secret does not open: was DOZVON_VAULT_KEY changed? Put the former key into DOZVON_VAULT_KEY_OLD and \
+     run `dozvon reseal`, or sign in anew"
+)]
 pub struct Sealed;
 
 const NONCE_BYTES: usize = 24;
@@ -96,7 +174,12 @@ const NONCE_BYTES: usize = 24;
 impl Vault {
     /// Any long random text can be the key; it is hashed to 32 bytes.
     pub fn new(key: &Secret) -> Self {
-        Self(XChaCha20Poly1305::new(&Sha256::digest(key.reveal().as_bytes())))
+        Self { key: cipher(key), other: None }
+    }
+
+    /// The same, and what was sealed with the other key opens, too.
+    pub fn with_other(self, other: Option<&Secret>) -> Self {
+        Self { other: other.map(cipher), ..self }
     }
 
     /// `name` is bound to the result: a secret cannot be moved under another name.
@@ -104,16 +187,31 @@ impl Vault {
         let mut nonce = [0u8; NONCE_BYTES];
         getrandom::fill(&mut nonce).expect("the system gives random bytes");
         let payload = Payload { msg: plain, aad: name.as_bytes() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).expect("a token is short");
+        let sealed = self.key.encrypt(&XNonce::from(nonce), payload).expect("a token is short");
         [nonce.as_slice(), &sealed].concat()
     }
 
     pub fn open(&self, name: &str, stored: &[u8]) -> Result<Vec<u8>, Sealed> {
-        let (nonce, sealed) = stored.split_at_checked(NONCE_BYTES).ok_or(Sealed)?;
-        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| Sealed)?;
-        let payload = Payload { msg: sealed, aad: name.as_bytes() };
-        self.0.decrypt(&XNonce::from(nonce), payload).map_err(|_| Sealed)
+        let opened = unseal(&self.key, name, stored);
+        let by_other = || self.other.as_ref().and_then(|other| unseal(other, name, stored));
+        opened.or_else(by_other).ok_or(Sealed)
     }
+
+    /// Whether the other key is still needed for it.
+    pub fn is_outdated(&self, name: &str, stored: &[u8]) -> bool {
+        unseal(&self.key, name, stored).is_none()
+    }
+}
+
+fn cipher(key: &Secret) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&Sha256::digest(key.reveal().as_bytes()))
+}
+
+fn unseal(key: &XChaCha20Poly1305, name: &str, stored: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = stored.split_at_checked(NONCE_BYTES)?;
+    let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
+    let payload = Payload { msg: sealed, aad: name.as_bytes() };
+    key.decrypt(&XNonce::from(nonce), payload).ok()
 }
 
 /// 32 hex characters from the system: fences, URL secrets, lock tokens.
@@ -150,5 +248,75 @@ mod tests {
         assert_eq!(vault.open("other", &sealed), Err(Sealed));
         assert_eq!(Vault::new(&Secret::new("two")).open("token", &sealed), Err(Sealed));
         assert_eq!(vault.open("token", b"short"), Err(Sealed));
+    }
+
+    #[test]
+    fn while_a_key_is_changed_both_open_and_the_new_one_seals() {
+        let [old, new] = ["old", "new"].map(Secret::new);
+        let sealed = Vault::new(&old).seal("token", b"abc");
+        let both = Vault::new(&new).with_other(Some(&old));
+        assert_eq!(
+            (both.open("token", &sealed), both.is_outdated("token", &sealed)),
+            (Ok(b"abc".to_vec()), true)
+        );
+        let fresh = both.seal("token", b"abc");
+        assert_eq!(
+            (Vault::new(&new).open("token", &fresh), both.is_outdated("token", &fresh)),
+            (Ok(b"abc".to_vec()), false)
+        );
+    }
+
+    #[test]
+    fn weak_secrets_are_told_from_random_ones() {
+        for (secret, is_weak) in [
+            ("", true),
+            ("x", true),
+            ("aaaaaaaaaaaaaaaa", true),
+            ("abababababababab", true),
+            ("passwordpassword", true),
+            ("0123456789abcdef", true),
+            ("fedcba9876543210", true),
+            ("1234567890123456", true),
+            ("example-url-secret-0001", false),
+            ("k7Q2mP9xR4tW8vZ1", false),
+        ] {
+            assert_eq!(weakness(secret).is_some(), is_weak, "{secret}: {:?}", weakness(secret));
+        }
+        for _ in 0..200 {
+            assert_eq!(weakness(&random_token()), None);
+        }
+    }
+
+    /// Otherwise the check would miss one.
+    #[test]
+    fn the_published_secrets_are_those_of_the_example() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(".env.example");
+        let example = std::fs::read_to_string(file).expect("a text");
+        for secret in PUBLISHED {
+            assert!(
+                example.lines().any(|line| line.split_once('=').is_some_and(|(_, value)| value == secret))
+            );
+        }
+        assert!(is_published("example-url-secret-0001") && !is_published("k7Q2mP9xR4tW8vZ1"));
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_file_of_its_variable() {
+        let folder = std::env::temp_dir().join(format!("dozvon-credentials-{}", random_token()));
+        crate::private::folder(&folder).expect("the test's own folder");
+        let write = |name: &str, text: &str| crate::private::write(&folder.join(name), text.as_bytes());
+        write("named", "one\n").and_then(|()| write("dozvon_KEY", "two")).expect("the test's own folder");
+        let read = |pairs: &[(&str, String)]| {
+            let find =
+                |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+            SecretSource::Env("KEY".to_owned()).read_with(find).map(|secret| secret.reveal().to_owned())
+        };
+        let named = ("KEY_FILE", folder.join("named").display().to_string());
+        let credentials = ("CREDENTIALS_DIRECTORY", folder.display().to_string());
+        assert_eq!(read(&[named.clone(), credentials.clone()]).as_deref(), Ok("one"));
+        assert_eq!(read(&[credentials]).as_deref(), Ok("two"));
+        assert_eq!(read(&[named, ("KEY", "zero".to_owned())]).as_deref(), Ok("zero"));
+        assert!(read(&[("KEY_FILE", "/nowhere".to_owned())]).unwrap_err().contains("/nowhere"));
+        std::fs::remove_dir_all(&folder).expect("the test's own folder");
     }
 }

@@ -11,7 +11,9 @@ use async_trait::async_trait;
 
 use crate::platform::Fault;
 use crate::platform::tokens::{TokenPair, TokenStore};
-use crate::secret::Vault;
+use crate::private;
+use crate::process::SchoolId;
+use crate::secret::{Vault, random_token};
 use crate::store::{Store, StoreError, StoreResult};
 
 /// The token pair of one account.
@@ -25,6 +27,12 @@ pub struct StoredTokens {
 }
 
 impl StoredTokens {
+    /// Those of one platform's account; `data` is the folder of the copy.
+    pub fn of(store: Arc<dyn Store>, vault: Vault, data: &Path, platform: &str, school: &SchoolId) -> Self {
+        let file = data.join("tokens").join(format!("{platform}-{school}"));
+        Self { store, vault, name: format!("{platform}:{school}"), file }
+    }
+
     /// The pair in the store, sealed and opened. If the store has lost its last moments, its pair is older
     /// than this machine's copy, and the platform accepts only the last pair: then the copy is written back
     /// to the store.
@@ -62,13 +70,64 @@ impl StoredTokens {
     }
 }
 
+/// What was sealed, and with which key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resealed {
+    Nothing,
+    /// It was sealed with the present key already.
+    Current,
+    Done,
+    /// No key opens it.
+    Closed,
+}
+
+/// Seals the stored tokens of one account, and the copy on this machine, with the present key. Held by the lock that a
+/// refresh takes, so that no pair is lost between the two.
+pub async fn reseal(tokens: &StoredTokens) -> Result<(Resealed, Resealed), String> {
+    const TAKEN_MS: u64 = 10_000;
+    let (owner, failed) = (random_token(), |fault: Fault| fault.to_string());
+    if !tokens.lock(&owner, TAKEN_MS).await.map_err(failed)? {
+        return Err(format!("{}: the bridge is renewing it just now, repeat the command", tokens.name));
+    }
+    let done = reseal_both(tokens).await;
+    tokens.unlock(&owner).await.map_err(failed)?;
+    done
+}
+
+async fn reseal_both(tokens: &StoredTokens) -> Result<(Resealed, Resealed), String> {
+    let store = &tokens.store;
+    let stored = store.secret(&tokens.name).await.map_err(|error| error.to_string())?;
+    let (in_store, fresh) = sealed_anew(tokens, stored.as_deref());
+    if let Some(fresh) = fresh {
+        let swapped = store.swap_secret(&tokens.name, stored.as_deref(), &fresh).await;
+        if !swapped.map_err(|error| error.to_string())? {
+            return Err(format!("{} has just been changed, repeat the command", tokens.name));
+        }
+    }
+    let copy = tokio::fs::read(&tokens.file).await.ok();
+    let (in_copy, fresh) = sealed_anew(tokens, copy.as_deref());
+    if let Some(fresh) = fresh {
+        tokens.copy(&fresh).await.map_err(|error| format!("{}: {error}", tokens.file.display()))?;
+    }
+    Ok((in_store, in_copy))
+}
+
+fn sealed_anew(tokens: &StoredTokens, sealed: Option<&[u8]>) -> (Resealed, Option<Vec<u8>>) {
+    let Some(sealed) = sealed else { return (Resealed::Nothing, None) };
+    match tokens.vault.open(&tokens.name, sealed) {
+        Err(_) => (Resealed::Closed, None),
+        Ok(_) if !tokens.vault.is_outdated(&tokens.name, sealed) => (Resealed::Current, None),
+        Ok(plain) => (Resealed::Done, Some(tokens.vault.seal(&tokens.name, &plain))),
+    }
+}
+
 /// Written next to the old file and renamed: a torn file never replaces a whole one.
 fn replace(file: &Path, sealed: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
+        private::folder(folder)?;
     }
     let fresh = file.with_extension("new");
-    let mut written = File::create(&fresh)?;
+    let mut written = private::options().write(true).truncate(true).open(&fresh)?;
     written.write_all(sealed)?;
     written.sync_all()?;
     std::fs::rename(&fresh, file)?;
@@ -184,6 +243,27 @@ mod tests {
         let got = runtime.block_on(async { tokio::join!(tokens.get(), rest).0 });
         assert!(disk.join().expect("no panic"), "the rest had to wait for the disk");
         assert_eq!(got, Ok(None));
+        std::fs::remove_dir_all(&folder).expect("the test's own folder");
+    }
+
+    /// The key is changed: both copies open before, meanwhile and after, and are sealed with the new key alone.
+    #[tokio::test]
+    async fn a_changed_key_is_taken_by_both_copies() {
+        let (folder, store) = (folder(), store());
+        let former = tokens(&folder, &store);
+        assert_eq!(reseal(&former).await, Ok((Resealed::Nothing, Resealed::Nothing)));
+        assert_eq!(former.swap(None, &pair("one", 0)).await, Ok(true));
+        let new = Secret::new("another key");
+        let alone = StoredTokens { vault: Vault::new(&new), ..tokens(&folder, &store) };
+        assert!(alone.get().await.is_err());
+        assert_eq!(reseal(&alone).await, Ok((Resealed::Closed, Resealed::Closed)));
+        let both = Vault::new(&new).with_other(Some(&Secret::new("key")));
+        let both = StoredTokens { vault: both, ..tokens(&folder, &store) };
+        assert_eq!(both.get().await, Ok(Some(pair("one", 0))));
+        assert_eq!(reseal(&both).await, Ok((Resealed::Done, Resealed::Done)));
+        assert_eq!(reseal(&both).await, Ok((Resealed::Current, Resealed::Current)));
+        assert_eq!(alone.get().await, Ok(Some(pair("one", 0))));
+        assert_eq!(alone.swap(Some(&pair("one", 0)), &pair("two", 1)).await, Ok(true), "no lock is left");
         std::fs::remove_dir_all(&folder).expect("the test's own folder");
     }
 

@@ -37,10 +37,13 @@ pub enum TroubleKind {
     RecordsUnreadable,
     ConfigurationRefused,
     ConfigurationOutdated,
+    RequestsTooMany,
+    RequestsTooLarge,
     DeadLetters,
     NamesUnread,
     EventsUnknown,
     FactsMissing,
+    DataOpen,
     ContactsHeld,
     LinkStrange,
     AddressesOld,
@@ -59,7 +62,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -77,10 +80,13 @@ impl TroubleKind {
         Self::RecordsUnreadable,
         Self::ConfigurationRefused,
         Self::ConfigurationOutdated,
+        Self::RequestsTooMany,
+        Self::RequestsTooLarge,
         Self::DeadLetters,
         Self::NamesUnread,
         Self::EventsUnknown,
         Self::FactsMissing,
+        Self::DataOpen,
         Self::ContactsHeld,
         Self::LinkStrange,
         Self::AddressesOld,
@@ -109,6 +115,8 @@ impl TroubleKind {
             | Self::RecordsUnreadable
             | Self::ConfigurationRefused
             | Self::ConfigurationOutdated
+            | Self::RequestsTooMany
+            | Self::RequestsTooLarge
             | Self::ContactsHeld
             | Self::LinkStrange => Weight::Warning,
             Self::SpoolWaits
@@ -116,6 +124,7 @@ impl TroubleKind {
             | Self::NamesUnread
             | Self::EventsUnknown
             | Self::FactsMissing
+            | Self::DataOpen
             | Self::AddressesOld => Weight::Note,
         }
     }
@@ -140,10 +149,13 @@ impl TroubleKind {
             Self::RecordsUnreadable => "Часть записей не читается этой версией",
             Self::ConfigurationRefused => "Изменённые настройки не приняты, работают прежние",
             Self::ConfigurationOutdated => "У этого экземпляра устаревшие настройки",
+            Self::RequestsTooMany => "Запросов больше, чем разрешено: лишние отклонены",
+            Self::RequestsTooLarge => "Приходят слишком большие запросы: они отклонены",
             Self::DeadLetters => "Есть действия, которые программа не смогла выполнить",
             Self::NamesUnread => "Приходят параметры, которые никто не читает",
             Self::EventsUnknown => "Приходят события, которых программа не знает",
             Self::FactsMissing => "Адреса в кабинете не передают того, что нужно правилам школы",
+            Self::DataOpen => "Папку с данными могут читать другие пользователи этого компьютера",
             Self::AddressesOld => {
                 "Платформа вызывает прежний адрес: его секрет открывает все платформы школы"
             }
@@ -182,12 +194,19 @@ impl TroubleKind {
             }
             Self::ConfigurationRefused => "Запустите dozvon check и исправьте файлы",
             Self::ConfigurationOutdated => "Дайте всем экземплярам одни и те же файлы",
+            Self::RequestsTooMany => {
+                "Если это запросы вашей школы, увеличьте limits.school_per_minute и limits.peer_per_minute. Если нет, смените секрет в адресах"
+            }
+            Self::RequestsTooLarge => {
+                "Проверьте, что передают адреса в кабинете платформы. Если это чужие запросы, смените секрет в адресах"
+            }
             Self::DeadLetters => "Посмотрите список: dozvon dead list <школа>",
             Self::NamesUnread => "Проверьте имена в кабинете платформы, впишите свои в getcourse.fields",
             Self::EventsUnknown => "Сообщите разработчикам: платформа добавила новые события",
             Self::FactsMissing => {
                 "Замените адреса теми, что печатает dozvon url, или добавьте в свои эти параметры"
             }
+            Self::DataOpen => "Закройте её командой chmod -R go= <папка>, ссылки замените самими файлами",
             Self::AddressesOld => {
                 "Вставьте в кабинет платформы адреса, которые печатает dozvon url. Когда прежних не останется, впишите old_addresses = false"
             }

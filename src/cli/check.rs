@@ -16,6 +16,7 @@ use crate::config::locate::{line_of, meant};
 use crate::config::{Config, Files, Problem, Surroundings};
 use crate::out::{self, Stop};
 use crate::platform::http::{Http, RealHttp, Request};
+use crate::private;
 
 /// A bridge on this machine answers within this, seconds.
 const ANSWER_S: u64 = 5;
@@ -97,6 +98,7 @@ pub async fn check(args: Check) -> Result<(), Stop> {
             Err(problems) => found.wrong = problems,
             Ok(read) => {
                 found.warnings = read.warnings().cloned().collect();
+                found.warnings.extend(open_data(&args.store, &read));
                 config = Some(read);
             }
         },
@@ -138,6 +140,17 @@ pub async fn check(args: Check) -> Result<(), Stop> {
         0 => out::line(format_args!("{schools} school(s), no problems")),
         count => out::line(format_args!("{schools} school(s), can be used, {count} warning(s)")),
     }
+}
+
+/// Others of this machine can read what the bridge keeps.
+fn open_data(store: &StoreArgs, config: &Config) -> Option<Problem> {
+    let data = store.data.as_ref().unwrap_or(&config.instance.data);
+    private::open_to_others(data).map(|why| Problem {
+        file: data.display().to_string(),
+        key: String::new(),
+        wrong: format!("other users of this machine can read it, or it holds a link: {why}"),
+        allowed: "0700 for folders, 0600 for files".to_owned(),
+    })
 }
 
 /// What the accounts lack; `more` findings follow.

@@ -5,6 +5,7 @@ mod check;
 mod discover;
 mod init;
 mod person;
+mod reseal;
 mod school_file;
 mod texts;
 
@@ -19,8 +20,9 @@ use crate::clock::DrivenClock;
 use crate::config::{self, Config};
 use crate::intake::item::Item;
 use crate::out::{self, Stop};
+use crate::private;
 use crate::process::{At, SchoolId};
-use crate::secret::Secret;
+use crate::secret::{Secret, random_token};
 use crate::store::{Backend, DeadLetter, Store};
 #[cfg(feature = "sandbox")]
 use crate::{bench, demo, sandbox};
@@ -79,6 +81,10 @@ enum Command {
     Dead(Dead),
     /// Export or erase the data of a person.
     Person(person::Person),
+    /// Print a fresh secret: for addresses, or as a vault key.
+    Secret,
+    /// Seal the stored tokens with the present vault key, while the former one still opens them.
+    Reseal(reseal::Reseal),
     /// Print a school's amoCRM account, and report what its files name and its accounts lack.
     Discover(discover::Discover),
     /// List, show or fill in the texts that people read.
@@ -212,6 +218,8 @@ pub fn main() -> ExitCode {
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
             Command::Person(args) => person::person(args).await,
+            Command::Secret => out::line(format_args!("{}", random_token())),
+            Command::Reseal(args) => reseal::reseal(args).await,
             Command::Discover(args) => discover::discover(args).await,
             Command::Texts(options) => texts::run(&options),
             Command::Reference { section } => reference(section.as_deref()),
@@ -227,6 +235,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn serve(args: Serve, color: Color) -> Result<(), Stop> {
+    private::keep_to_ourselves();
     let (files, mut config) = check::read(&args.folder.config)?;
     if let Some(data) = &args.store.data {
         config.instance.data.clone_from(data);
@@ -400,6 +409,8 @@ async fn visit(school: &str, store: &StoreArgs, config: &Config) -> Result<(Scho
     if !config.schools.iter().any(|known| known.id == school) {
         return Err(format!("no school {school}; there are: {}", names(config)).into());
     }
+    // SQLite may make its log anew.
+    private::keep_to_ourselves();
     let store = place(store, config).visit().await.map_err(|error| error.to_string())?;
     Ok((school, store))
 }

@@ -1,6 +1,7 @@
 //! `dozvon person`: the data of one person, exported or erased. Never erases itself: the school's owner does,
 //! and this waits for it. Enter at [`person`].
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::{Folder, StoreArgs, load, visit};
 use crate::clock::stopwatch;
 use crate::intake::forget::Mention;
 use crate::out::{self, Stop};
-use crate::process::SchoolId;
+use crate::process::{ClientId, SchoolId};
 use crate::progress;
 use crate::store::Store;
 
@@ -44,6 +45,12 @@ struct Who {
     phone: Option<String>,
     #[arg(long)]
     email: Option<String>,
+    /// Only this person, if several have the number or the address: `c-gc-…`, as the question names them.
+    #[arg(long)]
+    client: Option<String>,
+    /// All of them: they are one person.
+    #[arg(long, conflicts_with = "client")]
+    all: bool,
 }
 
 #[derive(Args)]
@@ -64,13 +71,40 @@ struct Erase {
 pub async fn person(args: Person) -> Result<(), Stop> {
     let config = load(&args.folder)?;
     let (PersonAction::Export(who) | PersonAction::Erase(Erase { who, .. })) = &args.action;
-    let mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())?;
+    let mut mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())?;
     let (school, store) = visit(&who.school, &args.store, &config).await?;
+    mention.clients = chosen(who, &*store, &school, &mention).await?;
     let kept = export(&*store, &school, &mention).await?;
     match &args.action {
         PersonAction::Export(_) => out::line(format_args!("{kept:#}")),
         PersonAction::Erase(erase) => forget(erase, &*store, &school, &mention, &kept).await,
     }
+}
+
+/// Several persons may have one number or address (F100): whose data it is, a person says. Empty: there is one.
+async fn chosen(
+    who: &Who,
+    store: &dyn Store,
+    school: &SchoolId,
+    mention: &Mention,
+) -> Result<BTreeSet<ClientId>, Stop> {
+    let persons = crate::person::persons(store, school, mention).await.map_err(|error| error.to_string())?;
+    if let Some(client) = who.client.as_deref().map(ClientId::from) {
+        return match persons.contains(&client) {
+            true => Ok(BTreeSet::from([client])),
+            false => Err(format!("{client} has not this number or address in {school}").into()),
+        };
+    }
+    if persons.len() < 2 || who.all {
+        return Ok(BTreeSet::new());
+    }
+    let lines = crate::person::described(store, school, &persons).await.map_err(|error| error.to_string())?;
+    Err(format!(
+        "{} persons in {school} have this number or address:\n  {}\nGive --client with one of them, or --all if they are one person.",
+        persons.len(),
+        lines.join("\n  ")
+    )
+    .into())
 }
 
 async fn export(store: &dyn Store, school: &SchoolId, mention: &Mention) -> Result<Value, Stop> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::{Clock, WallClock};
 use crate::process::At;
+use crate::secret::{Secret, SecretSource};
 
 /// One variable of the program itself. Secrets of schools have their own variables.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +50,11 @@ pub const VARIABLES: &[Variable] = &[
         about: "Long random text with which stored tokens are encrypted; required with OAuth.",
     },
     Variable {
+        name: "DOZVON_VAULT_KEY_OLD",
+        default: "none",
+        about: "While that key is being changed: a second one that opens, too; see `dozvon reseal`.",
+    },
+    Variable {
         name: "DOZVON_LOG",
         default: "`log`",
         about: "What is logged: a level, or `dozvon=debug,info`.",
@@ -74,6 +80,15 @@ impl Surroundings {
 
     pub fn new(variables: BTreeMap<String, String>, now: At) -> Self {
         Self { variables, now }
+    }
+
+    /// A variable that holds a secret, or the file that its `_FILE` names; `None` if neither is set.
+    pub fn secret(&self, name: &str) -> Result<Option<Secret>, String> {
+        let given = |name: &str| self.get(name).map(str::to_owned);
+        if !SecretSource::is_given(name, given) {
+            return Ok(None);
+        }
+        SecretSource::Env(name.to_owned()).read_with(given).map(Some)
     }
 
     /// A variable that is set and not empty.

@@ -9,9 +9,10 @@ use super::files::Files;
 use super::raw::{InstanceFile, Limits, LogFormat, NotifyFile};
 use super::read::{parse, section};
 use crate::email::parse_email;
-use crate::platform::check::{Complaints, address_fault, is_loopback};
+use crate::peer::Proxies;
+use crate::platform::check::{Complaints, address_fault, is_loopback, is_public};
 use crate::problem::Problem;
-use crate::secret::{Secret, SecretSource};
+use crate::secret::{FRESH, Secret, SecretSource, Vault, is_published, weakness};
 use crate::store::redis::Address;
 
 /// The settings of the program; [`InstanceFile`] names the variable of each field.
@@ -22,17 +23,29 @@ pub struct Instance {
     pub operation: SocketAddr,
     /// Public address of the bridge, without a trailing slash.
     pub url: String,
+    /// Whose word about a request's sender is believed.
+    pub proxies: Proxies,
     /// Redis address, which may contain a password; `None` means the embedded store.
     pub store: Option<Secret>,
     /// Folder of the embedded store and of stored tokens.
     pub data: PathBuf,
     /// `DOZVON_VAULT_KEY`: present whenever a school signs in by OAuth.
     pub vault_key: Option<Secret>,
+    /// `DOZVON_VAULT_KEY_OLD`: while the key is being changed.
+    pub vault_key_old: Option<Secret>,
     /// A filter of `tracing`.
     pub log: String,
     pub log_format: LogFormat,
     pub limits: Limits,
     pub notify: Notify,
+}
+
+impl Instance {
+    /// What opens and seals stored tokens.
+    pub fn vault(&self) -> Option<Vault> {
+        let key = self.vault_key.as_ref()?;
+        Some(Vault::new(key).with_other(self.vault_key_old.as_ref()))
+    }
 }
 
 /// Who is told of a trouble and of its end.
@@ -68,7 +81,14 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
     if let Some(folder) = around.get("DOZVON_DATA") {
         file.data = PathBuf::from(folder.trim());
     }
-    let store = around.get("DOZVON_STORE").map(str::trim).map(str::to_owned).or(file.store.take());
+    let mut secret = |name: &str| {
+        around.secret(name).unwrap_or_else(|fault| {
+            complaints.found.push(of_environment(name, fault, SecretSource::ADVICE));
+            None
+        })
+    };
+    let (vault_key, vault_key_old) = (secret("DOZVON_VAULT_KEY"), secret("DOZVON_VAULT_KEY_OLD"));
+    let store = secret("DOZVON_STORE").map(|store| store.reveal().to_owned()).or(file.store.take());
     let log_format = match around.get("DOZVON_LOG_FORMAT").map(str::trim) {
         None => Some(file.log_format),
         Some("text") => Some(LogFormat::Text),
@@ -92,6 +112,8 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         // The value may contain a password and is not repeated.
         complaints.add("store", "not the address of a Redis", Address::FORM);
     }
+    let proxies = read_proxies(&file.proxies, &mut complaints);
+    check_vault(vault_key.as_ref(), vault_key_old.as_ref(), &file.url, &mut complaints);
     check_limits(&file.limits, &mut complaints);
     check_log(&file.log, &mut complaints);
     blame_variables(&mut complaints.found[before..], around);
@@ -99,9 +121,11 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         listen: listen?,
         operation: operation?,
         url: file.url.trim_end_matches('/').to_owned(),
+        proxies,
         store: store.map(Secret::new),
         data: file.data,
-        vault_key: around.get("DOZVON_VAULT_KEY").map(|key| Secret::new(key.trim())),
+        vault_key,
+        vault_key_old,
         log: file.log,
         log_format: log_format?,
         limits: file.limits,
@@ -156,6 +180,40 @@ fn check_log(log: &str, complaints: &mut Complaints) {
     }
 }
 
+/// A key that others can guess protects nothing. The former one may be weak: it is about to go.
+fn check_vault(key: Option<&Secret>, old: Option<&Secret>, url: &str, complaints: &mut Complaints) {
+    let known = |key: &&Secret| is_public(url) && is_published(key.reveal());
+    let fault = |key: &Secret| {
+        let weak = weakness(key.reveal()).map(|why| format!("{why}: it can be guessed"));
+        weak.or_else(|| known(&key).then(|| "the example's key, which everybody knows".to_owned()))
+    };
+    if let Some(why) = key.and_then(fault) {
+        let allowed =
+            format!("{FRESH}; put this one into DOZVON_VAULT_KEY_OLD, start, and run `dozvon reseal`");
+        complaints.found.push(of_environment("DOZVON_VAULT_KEY", why, &allowed));
+    }
+    if key.is_none() && old.is_some() {
+        let allowed = "DOZVON_VAULT_KEY beside it, or neither";
+        complaints.found.push(of_environment(
+            "DOZVON_VAULT_KEY_OLD",
+            "alone: nothing seals".to_owned(),
+            allowed,
+        ));
+    }
+    if key.is_some() && key == old {
+        let allowed = "the former key, or nothing";
+        complaints.found.push(of_environment(
+            "DOZVON_VAULT_KEY_OLD",
+            "the same key twice".to_owned(),
+            allowed,
+        ));
+    }
+}
+
+fn of_environment(name: &str, wrong: String, allowed: &str) -> Problem {
+    Problem { file: "the environment".to_owned(), key: name.to_owned(), wrong, allowed: allowed.to_owned() }
+}
+
 fn address(value: &str, key: &str, allowed: &str, complaints: &mut Complaints) -> Option<SocketAddr> {
     let address = value.parse::<SocketAddr>().ok();
     match address {
@@ -166,6 +224,21 @@ fn address(value: &str, key: &str, allowed: &str, complaints: &mut Complaints) -
         Some(_) => {}
     }
     address
+}
+
+fn read_proxies(entries: &[String], complaints: &mut Complaints) -> Proxies {
+    let mut networks = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let key = format!("proxies.{}", index + 1);
+        match Proxies::read(entry) {
+            None => complaints.add(key, format!("`{entry}` is no address"), Proxies::FORM),
+            Some(network) if network.prefix_len() == 0 => {
+                complaints.add(key, "everybody: any sender could then choose his address", Proxies::FORM);
+            }
+            Some(network) => networks.push(network),
+        }
+    }
+    Proxies::new(networks)
 }
 
 fn read_notify(file: &NotifyFile, around: &Surroundings, complaints: &mut Complaints) -> Notify {
@@ -199,13 +272,16 @@ fn read_notify(file: &NotifyFile, around: &Surroundings, complaints: &mut Compla
 }
 
 fn check_limits(limits: &Limits, complaints: &mut Complaints) {
-    let Limits { body_s, drain_s, raw_days, ended_days, spool_mb } = *limits;
+    let Limits { body_s, drain_s, raw_days, ended_days, spool_mb, school_per_minute, peer_per_minute } =
+        *limits;
     for (key, value, least, most) in [
         ("limits.body_s", body_s, 1, 60),
         ("limits.drain_s", drain_s, 1, 300),
         ("limits.raw_days", raw_days, 1, 3650),
         ("limits.ended_days", ended_days, 30, 3650),
         ("limits.spool_mb", spool_mb, 0, 1024 * 1024),
+        ("limits.school_per_minute", school_per_minute, 60, 1_000_000),
+        ("limits.peer_per_minute", peer_per_minute, 60, 1_000_000),
     ] {
         if !(least..=most).contains(&value) {
             complaints.add(key, format!("{value} is out of range"), format!("{least} to {most}"));

@@ -144,7 +144,16 @@ impl Config {
         }
         let mut warnings = files.unread();
         warnings.extend(files.unfilled());
-        check::together(&schools, files, surroundings, &mut problems, &mut warnings);
+        if instance.as_ref().is_some_and(|instance| instance.vault_key_old.is_some()) {
+            warnings.push(Problem {
+                file: "the environment".to_owned(),
+                key: "DOZVON_VAULT_KEY_OLD".to_owned(),
+                wrong: "a former key still opens what is stored".to_owned(),
+                allowed: "run `dozvon reseal` on each machine, then remove it".to_owned(),
+            });
+        }
+        let url = instance.as_ref().map(|instance| instance.url.as_str());
+        check::together(&schools, url, files, surroundings, &mut problems, &mut warnings);
         problems.sort();
         problems.dedup();
         match instance {

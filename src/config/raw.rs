@@ -24,6 +24,8 @@ pub struct InstanceFile {
     /// Address under which the platforms reach the bridge; `DOZVON_URL`. Default
     /// `http://127.0.0.1:8080`.
     pub url: String,
+    /// Addresses or networks of the proxies in front: only their `X-Forwarded-For` is believed. Default: none.
+    pub proxies: Vec<String>,
     /// Redis, `redis://host:6379/0`; `DOZVON_STORE`. Default: none, the embedded store.
     pub store: Option<String>,
     /// Folder of the embedded store and of stored tokens; `DOZVON_DATA`. Default `data`.
@@ -72,6 +74,10 @@ pub struct Limits {
     pub ended_days: u32,
     /// Mebibytes on this machine's disk for requests that wait for the store.
     pub spool_mb: u32,
+    /// Requests of a school per minute; it accepts twice as many at once.
+    pub school_per_minute: u32,
+    /// The same of one sender at a school.
+    pub peer_per_minute: u32,
 }
 
 impl Default for InstanceFile {
@@ -80,6 +86,7 @@ impl Default for InstanceFile {
             listen: "127.0.0.1:8080".to_owned(),
             operation: "127.0.0.1:9180".to_owned(),
             url: "http://127.0.0.1:8080".to_owned(),
+            proxies: Vec::new(),
             store: None,
             data: PathBuf::from("data"),
             log: "info".to_owned(),
@@ -92,7 +99,15 @@ impl Default for InstanceFile {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_s: 10, drain_s: 25, raw_days: 30, ended_days: 365, spool_mb: 256 }
+        Self {
+            body_s: 10,
+            drain_s: 25,
+            raw_days: 30,
+            ended_days: 365,
+            spool_mb: 256,
+            school_per_minute: 10_000,
+            peer_per_minute: 5_000,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::platforms::{ALL, Platforms};
 use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
 use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage, routing};
-use crate::secret::{Secret, SecretSource};
+use crate::secret::{FORMER, FRESH_FIRST, Secret, SecretSource, weakness};
 
 /// The process that every route of a school uses; other files are not used until a route can name them.
 const PROCESS: &str = "default";
@@ -48,8 +48,8 @@ pub(super) fn read(
     let mut file: SchoolFile = section(table, "", &mut wrong)?;
     let mut routes = read_routes(std::mem::take(&mut file.routes), &mut wrong);
     let roster = roster(std::mem::take(&mut file.managers));
-    let secrets = read_secrets(&file, around, &mut wrong);
     let mut warn = Complaints { file: &shown, found: &mut warnings };
+    let secrets = read_secrets(&file, around, &mut wrong, &mut warn);
     let calendar = calendar::build(
         &file.calendar,
         around.now.with_timezone(&file.zone).date_naive(),
@@ -168,10 +168,13 @@ fn read_platforms(table: &mut toml::Table, wrong: &mut Complaints) -> Platforms 
     platforms
 }
 
-/// Shorter secrets could be guessed.
-const SECRET_CHARS_MIN: usize = 16;
-
-fn read_secrets(file: &SchoolFile, around: &Surroundings, wrong: &mut Complaints) -> Vec<Secret> {
+/// One that can be guessed is a mistake; a former one is about to go, and its addresses are called meanwhile.
+fn read_secrets(
+    file: &SchoolFile,
+    around: &Surroundings,
+    wrong: &mut Complaints,
+    warn: &mut Complaints,
+) -> Vec<Secret> {
     let mut secrets: Vec<Secret> = Vec::new();
     if file.secrets.is_empty() || file.secrets.len() > 2 {
         let count = file.secrets.len();
@@ -180,8 +183,15 @@ fn read_secrets(file: &SchoolFile, around: &Surroundings, wrong: &mut Complaints
     for source in &file.secrets {
         match source.read_with(|name| around.get(name).map(str::to_owned)) {
             Ok(secret) => {
-                if let Some(fault) = secret_fault(secret.reveal()) {
-                    wrong.add("secrets", fault, "at least 16 of a-z, A-Z, 0-9, - and _");
+                let is_former = !secrets.is_empty();
+                match weakness(secret.reveal()).map(|why| format!("{why}: it can be guessed")) {
+                    Some(why) if is_former => warn.add("secrets", why, FORMER),
+                    Some(why) => wrong.add("secrets", why, FRESH_FIRST),
+                    None => {}
+                }
+                if !fits_an_address(secret.reveal()) {
+                    let why = "a secret with characters that an address cannot hold";
+                    wrong.add("secrets", why, "at least 16 of a-z, A-Z, 0-9, - and _");
                 }
                 if secrets.contains(&secret) {
                     wrong.add("secrets", "the same secret twice", "a new one and the old one");
@@ -194,14 +204,8 @@ fn read_secrets(file: &SchoolFile, around: &Surroundings, wrong: &mut Complaints
     secrets
 }
 
-fn secret_fault(secret: &str) -> Option<&'static str> {
-    if secret.len() < SECRET_CHARS_MIN {
-        Some("a short secret")
-    } else if !secret.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-        Some("a secret with characters that an address cannot hold")
-    } else {
-        None
-    }
+fn fits_an_address(secret: &str) -> bool {
+    secret.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 fn read_figures(

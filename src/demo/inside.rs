@@ -229,7 +229,7 @@ pub async fn deliver(site: &Site, hook: &Hook) -> Option<u16> {
         headers: headers.collect(),
         body: hook.body.clone(),
     };
-    let answered = accept(site, platform, &*hooks, request).await;
+    let answered = accept(site, platform, &hooks, request).await;
     Some(answered.map_or_else(|turned| turned.status().as_u16(), |answer| answer.status))
 }
 

@@ -16,7 +16,6 @@ use crate::platform::check::{Complaints, Findings};
 use crate::platform::survey::Named;
 use crate::process::{RefusalReason, SchoolId};
 use crate::progress::{self, Spinner};
-use crate::secret::Vault;
 use crate::store::embedded::Embedded;
 use crate::store::{Backend, Store};
 
@@ -56,7 +55,7 @@ impl Asking {
         let wiring = Wiring {
             store,
             clock: Arc::new(WallClock),
-            vault: config.instance.vault_key.as_ref().map(Vault::new),
+            vault: config.instance.vault(),
             data: config.instance.data.clone(),
             url: config.instance.url.clone(),
         };

@@ -40,7 +40,9 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
             json!({
                 "here": site.lease.ownership().as_str(),
                 "accepted": count(&tally.accepted), "repeated": count(&tally.repeated),
-                "refused": count(&tally.refused), "stepped": count(&tally.stepped),
+                "refused": count(&tally.refused),
+ "oversized": count(&tally.oversized),
+ "throttled": count(&tally.throttled), "stepped": count(&tally.stepped),
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
                 "conflicts": count(&tally.conflicts), "found": count(&tally.found), "look_back": looks,
                 "watchdog_repairs": count(&tally.repairs), "unreadable": count(&tally.unreadable),

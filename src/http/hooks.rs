@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 
-use super::Front;
+use super::quota::{BYTES_OF_ONE, Exceeded};
+use super::turned::Kind;
+use super::{Front, peer};
 use crate::config::Opened;
 use crate::intake::envelope::Envelope;
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Verified};
@@ -19,6 +21,8 @@ use crate::store::{Accepted, Offer};
 use crate::worker::site::{CountGuard, Site, count};
 use crate::worker::spool_drain::announce;
 
+/// A body from here on is long.
+const LONG_BYTES: usize = 32 * 1024;
 /// Longest accepted query: «Вызвать URL» puts all its fields there.
 const QUERY_BYTES_MAX: usize = 32 * 1024;
 
@@ -31,9 +35,13 @@ pub enum Refusal {
     WrongSecret,
     /// The platform's own check failed.
     #[error(transparent)]
-    Forged(#[from] Refused),
+    Forged(Refused),
+    #[error(transparent)]
+    TooMuch(Refused),
     #[error("the request is larger than this platform's requests are")]
     TooLarge,
+    #[error("too many requests: the quota of this school or of this sender is used up; send it again later")]
+    TooMany { wait_s: u64 },
     #[error("the body did not arrive in time")]
     TooSlow,
     #[error("the body broke off")]
@@ -44,12 +52,33 @@ pub enum Refusal {
     Defect,
 }
 
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Forged(_) => Self::Forged(refused),
+            Refused::TooMuch(_) => Self::TooMuch(refused),
+        }
+    }
+}
+
+impl From<Exceeded> for Refusal {
+    fn from(Exceeded { wait_s }: Exceeded) -> Self {
+        Self::TooMany { wait_s }
+    }
+}
+
 impl Refusal {
+    /// Its class for the log: the reason without the numbers of the request.
+    fn kind(&self) -> String {
+        self.to_string().replace(|c: char| c.is_ascii_digit(), "")
+    }
+
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::WrongSecret | Self::Forged(_) => StatusCode::FORBIDDEN,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken => StatusCode::BAD_REQUEST,
             Self::NoStore => StatusCode::SERVICE_UNAVAILABLE,
@@ -67,17 +96,24 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
         let (name, hooks) = (*name, hooks.clone());
         Some((site, name, hooks))
     });
-    let Some((site, platform, hooks)) = known else { return turned(Refusal::Unknown) };
+    let away = |place: Option<(SchoolId, &'static str)>, why: Refusal| {
+        let kind = Kind { place, what: why.kind() };
+        front.turned.note(kind, &why.to_string(), peer::of(&request, &front.proxies));
+        turned(why)
+    };
+    let Some((site, platform, hooks)) = known else { return away(None, Refusal::Unknown) };
     let _receiving = CountGuard::new(&site.tally.receiving);
-    let taking = take(&site, platform, &*hooks, &request, payload, &front);
+    let taking = take(&site, platform, &hooks, &request, payload, &front);
     match site.guard("webhook", taking).await.unwrap_or(Err(Refusal::Defect)) {
         Ok(answer) => respond(answer),
         Err(why) => {
-            if why.status() == StatusCode::FORBIDDEN {
-                count(&site.tally.refused);
+            match why.status() {
+                StatusCode::FORBIDDEN => count(&site.tally.refused),
+                StatusCode::PAYLOAD_TOO_LARGE => count(&site.tally.oversized),
+                StatusCode::TOO_MANY_REQUESTS => count(&site.tally.throttled),
+                _ => {}
             }
-            tracing::warn!(school = %site.id(), platform, %why, "a request was turned away");
-            turned(why)
+            away(Some((site.id().clone(), platform)), why)
         }
     }
 }
@@ -86,7 +122,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
 async fn take(
     site: &Arc<Site>,
     platform: &'static str,
-    hooks: &dyn Hooks,
+    hooks: &Arc<dyn Hooks>,
     request: &HttpRequest,
     payload: web::Payload,
     front: &Front,
@@ -100,7 +136,10 @@ async fn take(
     if request.query_string().len() > QUERY_BYTES_MAX {
         return Err(Refusal::TooLarge);
     }
-    let body = tokio::time::timeout(front.body_wait, read(payload, hooks.body_bytes_max()))
+    let sender = peer::of(request, &front.proxies);
+    let pay = |cost| front.quotas.take(site.id(), sender, cost, site.clock.now().timestamp_millis());
+    pay(1)?;
+    let body = tokio::time::timeout(front.body_wait, read(payload, hooks.body_bytes_max(), pay))
         .await
         .map_err(|_| Refusal::TooSlow)??;
     accept(site, platform, hooks, raw_request(request, body)).await
@@ -110,10 +149,10 @@ async fn take(
 pub async fn accept(
     site: &Site,
     platform: &str,
-    hooks: &dyn Hooks,
+    hooks: &Arc<dyn Hooks>,
     request: RawRequest,
 ) -> Result<HookAnswer, Refusal> {
-    let (verified, reception) = Verified::check(hooks, request)?;
+    let (verified, reception) = verify(hooks, request).await?;
     let key = match reception {
         Reception::Probe => return Ok(hooks.answer(&verified)),
         Reception::Keep(key) => key,
@@ -135,6 +174,20 @@ pub async fn accept(
     Ok(hooks.answer(&verified))
 }
 
+/// A long body is read beside the threads that answer other requests.
+async fn verify(hooks: &Arc<dyn Hooks>, request: RawRequest) -> Result<(Verified, Reception), Refusal> {
+    if request.body.len() < LONG_BYTES {
+        return Ok(Verified::check(&**hooks, request)?);
+    }
+    let hooks = hooks.clone();
+    match tokio::task::spawn_blocking(move || Verified::check(&*hooks, request)).await {
+        Ok(checked) => Ok(checked?),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // Cancelled: the runtime is shutting down.
+        Err(_) => Err(Refusal::Defect),
+    }
+}
+
 /// Saves the request in the store, or in the spool if the store is away.
 async fn keep(site: &Site, offer: Offer) -> Result<Saved, NoRoom> {
     match &site.spool {
@@ -143,12 +196,22 @@ async fn keep(site: &Site, offer: Offer) -> Result<Saved, NoRoom> {
     }
 }
 
-async fn read(mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
+/// The body; each further 4 KiB of it are paid for as a request before they are kept.
+async fn read(
+    mut payload: web::Payload,
+    bytes_max: usize,
+    pay: impl Fn(usize) -> Result<(), Exceeded>,
+) -> Result<Vec<u8>, Refusal> {
     let mut body = Vec::new();
+    let paid = |bytes: usize| bytes.div_ceil(BYTES_OF_ONE).max(1);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Refusal::Broken)?;
         if body.len() + chunk.len() > bytes_max {
             return Err(Refusal::TooLarge);
+        }
+        let more = paid(body.len() + chunk.len()) - paid(body.len());
+        if more > 0 {
+            pay(more)?;
         }
         body.extend_from_slice(&chunk);
     }
@@ -176,5 +239,9 @@ fn respond(answer: HookAnswer) -> HttpResponse {
 }
 
 fn turned(why: Refusal) -> HttpResponse {
-    HttpResponse::build(why.status()).content_type("text/plain; charset=utf-8").body(format!("{why}\n"))
+    let mut answer = HttpResponse::build(why.status());
+    if let Refusal::TooMany { wait_s } = why {
+        answer.insert_header((header::RETRY_AFTER, wait_s));
+    }
+    answer.content_type("text/plain; charset=utf-8").body(format!("{why}\n"))
 }

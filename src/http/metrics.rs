@@ -51,6 +51,12 @@ const METRICS: &[Metric] = &[
     metric("requests_refused_total", MetricKind::Counter, "Requests that were not authentic", |site, _| {
         of(&site.tally.refused)
     }),
+    metric("requests_oversized_total", MetricKind::Counter, "Requests that were too large", |site, _| {
+        of(&site.tally.oversized)
+    }),
+    metric("requests_throttled_total", MetricKind::Counter, "Requests beyond the quota", |site, _| {
+        of(&site.tally.throttled)
+    }),
     metric("requests_found_total", MetricKind::Counter, "Events found by reconciliation", |site, _| {
         of(&site.tally.found)
     }),

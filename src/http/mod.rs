@@ -8,19 +8,27 @@ pub mod health;
 pub mod hooks;
 mod metrics;
 pub mod operation;
+pub mod peer;
+pub mod quota;
 pub mod server;
+pub mod turned;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use actix_web::{Route, guard, web};
+use actix_web::http::header;
+use actix_web::{HttpResponse, Resource, Route, guard, web};
 
+use self::quota::Quotas;
 use crate::clock::DrivenClock;
+use crate::peer::Proxies;
 use crate::process::SchoolId;
 use crate::secret::Secret;
 use crate::trouble::Board;
 use crate::worker::site::Site;
+use turned::TurnedLog;
 
 /// The schools that are served now; a reload replaces them.
 #[derive(Clone, Default)]
@@ -50,6 +58,14 @@ pub struct Front {
     pub sites: Sites,
     /// Why the present configuration files are not in use; `None` while they are.
     pub refused: Arc<Mutex<Option<String>>>,
+    /// Folder of what this instance keeps on the disk.
+    pub data: PathBuf,
+    /// Whose word about the sender of a request is believed.
+    pub proxies: Proxies,
+    /// Requests that were turned away.
+    pub turned: TurnedLog,
+    /// How many requests each school accepts.
+    pub quotas: Quotas,
     /// What is wrong now.
     pub board: Board,
     /// The body of a request has to arrive within this time.
@@ -61,6 +77,20 @@ pub struct Front {
 /// GET, and HEAD for those who only want to know whether there is an answer.
 fn look() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// Platforms send GET and POST; anything else is no webhook.
+fn hook(path: &str) -> Resource {
+    let refused = || async {
+        HttpResponse::MethodNotAllowed()
+            .insert_header((header::ALLOW, "GET, POST"))
+            .content_type("text/plain; charset=utf-8")
+            .body("a webhook is GET or POST\n")
+    };
+    web::resource(path)
+        .route(web::get().to(hooks::receive))
+        .route(web::post().to(hooks::receive))
+        .default_service(web::to(refused))
 }
 
 /// The addresses for the people who run the bridge: names of schools, volumes, troubles.
@@ -81,8 +111,8 @@ pub fn routes(front: web::Data<Front>) -> impl FnOnce(&mut web::ServiceConfig) {
         let is_driven = front.driven.is_some();
         config
             .app_data(front)
-            .route("/hooks/{school}/{platform}/{secret}", web::to(hooks::receive))
-            .route("/hooks/{school}/{platform}/{secret}/{tail:.*}", web::to(hooks::receive))
+            .service(hook("/hooks/{school}/{platform}/{secret}"))
+            .service(hook("/hooks/{school}/{platform}/{secret}/{tail:.*}"))
             .route("/livez", look().to(operation::live));
         if is_driven {
             config

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Front, metrics};
 use crate::clock::wall_now;
+use crate::private;
 use crate::trouble::{Trouble, TroubleKind, Weight};
 use crate::worker::troubles;
 
@@ -45,6 +46,7 @@ pub fn report(troubles: &[Trouble]) -> Value {
 
 /// Looks at everything, and returns what is wrong, with the times at which it began.
 pub async fn look(front: &Front) -> Vec<Trouble> {
+    front.turned.flush();
     let (mut found, sites, now) = (Vec::new(), front.sites.all(), wall_now());
     let mut answers = true;
     if let Some(site) = sites.first() {
@@ -68,5 +70,8 @@ pub async fn look(front: &Front) -> Vec<Trouble> {
     }
     let refused = front.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
     found.extend(refused.map(|why| Trouble::new(TroubleKind::ConfigurationRefused, 1, why, now)));
+    let data = front.data.clone();
+    let open = tokio::task::spawn_blocking(move || private::open_to_others(&data)).await;
+    found.extend(open.ok().flatten().map(|why| Trouble::new(TroubleKind::DataOpen, 1, why, now)));
     front.board.observe(found)
 }

@@ -117,6 +117,8 @@ impl Broom {
             zone,
             phone_confirmed: _,
             email_bad: _,
+            guessed: _,
+            alike: _,
         } = facts;
         self.optional("user_id", gc_user, ID_MAX);
         self.optional("name", name, NAME_MAX);

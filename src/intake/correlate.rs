@@ -4,6 +4,7 @@
 use super::author;
 use super::book::Book;
 use super::forget::Gone;
+use super::identity::{self, new_client};
 use super::mirror;
 use super::read_first::{ContactSaid, is_new_way, read_first, read_lead, says_too_little};
 use super::typed_in_crm;
@@ -125,11 +126,18 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
         return Ok(Aims::nothing(format!("order {order} was forgotten")));
     }
     let is_new = known.is_none();
+    let mut facts: OrderFacts = seen.facts;
+    let mut index = Vec::new();
     let client = match known {
         Some(known) => known.client,
-        None => client_of(book, &seen.facts.client).await?.unwrap_or_else(|| new_client(&order)),
+        None => {
+            let who = identity::who(book, &facts.client).await?;
+            let client = who.client.clone().unwrap_or_else(|| new_client(&order));
+            index = who.alike_links(book, &client).await?;
+            who.tell(&mut facts.client);
+            client
+        }
     };
-    let mut facts: OrderFacts = seen.facts;
     if facts.manager.is_none() {
         facts.manager =
             manager(school, seen.manager_id, seen.manager_email.as_deref(), seen.manager_name.as_deref());
@@ -138,7 +146,7 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
         tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");
     }
     let ask = if is_new { author::read_back(school, &order, &client, &facts) } else { None };
-    Ok(Aims { ask, ..Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))) })
+    Ok(Aims { ask, index, ..Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))) })
 }
 
 /// For a retired order only more money is a change, so that no payment is missed.
@@ -150,46 +158,26 @@ fn is_change(gone: &str, facts: &OrderFacts) -> bool {
     }
 }
 
-/// The id of a new client contains the id of his first order.
-pub fn new_client(order: &OrderId) -> ClientId {
-    ClientId(format!("c-{order}"))
-}
-
-/// Finds a client by a person's facts: GetCourse's user first, then phone, then e-mail.
-pub async fn client_of(book: &Book, facts: &ClientFacts) -> StoreResult<Option<ClientId>> {
-    let keys = identity_keys(facts);
-    let found = book.links_of(&keys).await?;
-    Ok(found.into_iter().flatten().next().map(ClientId))
-}
-
-/// Index keys of a person, the most reliable first.
-fn identity_keys(facts: &ClientFacts) -> Vec<String> {
-    let phone = facts.phone.as_ref();
-    [
-        facts.gc_user.as_deref().map(link::gc_user),
-        phone.and_then(|phone| phone.e164.as_deref()).map(link::phone),
-        phone.and_then(|phone| phone.second.as_deref()).map(link::phone),
-        facts.email.as_deref().map(link::email),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-async fn client_seen(book: &mut Book, facts: ClientFacts) -> StoreResult<Aims> {
-    let Some(client) = client_of(book, &facts).await? else {
+async fn client_seen(book: &mut Book, mut facts: ClientFacts) -> StoreResult<Aims> {
+    let who = identity::who(book, &facts).await?;
+    let Some(client) = who.client.clone() else {
         return Ok(Aims { nobody: true, ..Aims::nothing("a person without an order") });
     };
+    who.tell(&mut facts);
     for_all_orders(book, &client, &Event::Client(facts)).await
 }
 
 /// A number or an address that nobody knows yet is read in the CRM before letters go there (F104).
 async fn contact_seen(book: &mut Book, said: ContactSaid) -> StoreResult<Aims> {
-    let ContactSaid { contact, facts, at, read } = said;
+    let ContactSaid { contact, mut facts, at, read } = said;
     let linked = book.link(&link::crm_contact(contact)).await?.map(ClientId);
     let client = match linked {
         Some(client) => Some(client),
-        None => client_of(book, &facts).await?,
+        None => {
+            let who = identity::who(book, &facts).await?;
+            who.tell(&mut facts);
+            who.client
+        }
     };
     let Some(client) = client else {
         return Ok(Aims::nothing(format!("contact {contact} is none of ours")));

@@ -4,7 +4,8 @@
 use sha2::{Digest, Sha256};
 
 use super::book::Book;
-use super::correlate::{Aim, client_of, extension, new_client, newest, open_orders, order_of};
+use super::correlate::{Aim, extension, newest, open_orders, order_of};
+use super::identity::{self, new_client};
 use crate::config::School;
 use crate::link;
 use crate::process::case::Task;
@@ -12,7 +13,7 @@ use crate::process::event::{CallResult, ClientFacts, Direction};
 use crate::process::{ClientId, Event, Order, OrderId, Phone, Wait, wake};
 use crate::store::StoreResult;
 
-/// Most orders of one client that are compared; a client has one or two.
+/// Most orders of one client that are compared; a client has one or two. All persons with the number are.
 const ORDERS_MAX: usize = 16;
 
 /// The order of a finished call; `None` for an unknown person without a matching route.
@@ -27,9 +28,14 @@ pub async fn aim_call(
         return Ok(Some(Aim::new(order.id, order.client, Event::Call(result))));
     }
     let facts = caller(&result);
-    match client_of(book, &facts).await? {
-        Some(client) => of_client(book, client, result).await,
-        None => Ok(stranger(school, facts, result)),
+    let number = facts.phone.as_ref().and_then(|phone| phone.e164.as_deref());
+    let clients = match number {
+        Some(number) => identity::all_with(book, &link::phone(number)).await?,
+        None => Vec::new(),
+    };
+    match clients.is_empty() {
+        false => of_clients(book, &clients, result).await,
+        true => Ok(stranger(school, facts, result)),
     }
 }
 
@@ -56,11 +62,16 @@ const START_S: i64 = 120;
 /// The order whose call the bridge has just started with this manager; else the one with an open call task of
 /// his; else the dialling one with the earliest wake; else the newest open one; else the newest, whose feed
 /// then shows the call.
-async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> StoreResult<Option<Aim>> {
-    let Some(record) = book.client(&client).await? else { return Ok(None) };
-    let mut orders = Vec::new();
-    for id in open_orders(&record).into_iter().take(ORDERS_MAX) {
-        orders.extend(book.order(&id).await?);
+async fn of_clients(book: &mut Book, clients: &[ClientId], result: CallResult) -> StoreResult<Option<Aim>> {
+    let (mut orders, mut ended) = (Vec::new(), Vec::new());
+    for client in clients {
+        let Some(record) = book.client(client).await? else { continue };
+        for id in open_orders(&record).into_iter().take(ORDERS_MAX) {
+            orders.extend(book.order(&id).await?);
+        }
+        ended.extend(
+            newest(&record).and_then(|id| Some((record.orders.get(&id)?.seen_at, id, client.clone()))),
+        );
     }
     let has_task = |order: &&Order| {
         let mine = |task: &Task| result.manager.as_ref().is_none_or(|by| *by == task.responsible);
@@ -83,9 +94,9 @@ async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Sto
             dialling.min_by_key(|order| wake(order))
         })
         .or_else(|| orders.iter().max_by_key(|order| order.seen_at))
-        .map(|order| order.id.clone())
-        .or_else(|| newest(&record));
-    Ok(chosen.map(|order| Aim::new(order, client, Event::Call(result))))
+        .map(|order| (order.id.clone(), order.client.clone()))
+        .or_else(|| ended.into_iter().max().map(|(_, order, client)| (order, client)));
+    Ok(chosen.map(|(order, client)| Aim::new(order, client, Event::Call(result))))
 }
 
 /// An unknown caller becomes an order of the line's route (L8); an unknown number that a manager dialled does

@@ -10,6 +10,7 @@ pub mod correlate;
 pub mod dial;
 pub mod envelope;
 pub mod forget;
+pub mod identity;
 pub mod item;
 pub mod last_seen;
 pub mod mirror;

@@ -3,7 +3,8 @@
 //! [`lead_made`].
 
 use super::book::Book;
-use super::correlate::{Aim, Aims, amocrm_user, client_of, lead_of, new_client, open_orders, signed, stage};
+use super::correlate::{Aim, Aims, amocrm_user, lead_of, open_orders, signed, stage};
+use super::identity::{self, new_client};
 use super::read_first::read_first;
 use crate::config::School;
 use crate::link;
@@ -114,7 +115,10 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     if lead_of(book, lead).await?.is_some() {
         return Ok(Aims::nothing(format!("lead {lead} is ours by now")));
     }
-    let known = client_of(book, &made.facts).await?;
+    let who = identity::who(book, &made.facts).await?;
+    let mut made = made;
+    who.tell(&mut made.facts);
+    let known = who.client.clone();
     let record = match &known {
         Some(client) => book.client(client).await?,
         None => None,
@@ -133,6 +137,7 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     }
     let client = known.unwrap_or_else(|| new_client(&order));
     let mut index = links(&order, lead);
+    index.extend(who.alike_links(book, &client).await?);
     if let Some(contact) = made.contact {
         index.push((link::crm_contact(contact), Some(client.to_string())));
         index.push((link::contact(&client), Some(contact.to_string())));

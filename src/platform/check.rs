@@ -92,6 +92,11 @@ pub fn address_fault(address: &str) -> Option<(String, &'static str)> {
     (!bare).then(|| (format!("`{address}` goes on behind the host"), allowed))
 }
 
+/// Whether others reach the bridge at this address.
+pub fn is_public(address: &str) -> bool {
+    address.starts_with("https://") && address_fault(address).is_none() && !is_loopback(address)
+}
+
 /// Whether this address leads to this machine.
 pub fn is_loopback(address: &str) -> bool {
     match Url::parse(address).ok().as_ref().and_then(Url::host) {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use toml::Value;
 
 use super::check::{Beside, Findings};
@@ -101,6 +102,13 @@ impl AccountSign {
     pub fn is_same(&self, other: &Self) -> bool {
         self.key == other.key && self.sign.matches(other.sign.reveal())
     }
+}
+
+/// The name of an account's budget: what stands in its address, and a fingerprint of its sign.
+pub fn budget_of(address: &str, sign: Option<&AccountSign>) -> String {
+    let Some(sign) = sign else { return address.to_owned() };
+    let hash = Sha256::digest(sign.sign.reveal().to_lowercase());
+    format!("{address}#{}", hex::encode(&hash[..8]))
 }
 
 /// The parsed table of one platform in one school's file.
@@ -251,4 +259,19 @@ pub struct Connected {
 /// A title in the output of `dozvon url`.
 pub fn heading(text: &mut String, title: &str) {
     text.push_str(&format!("\n\n=== {title} ===\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two schools with one address and accounts of their own do not share a budget; with one account they do.
+    #[test]
+    fn a_budget_belongs_to_an_account() {
+        let of = |user: &str| budget_of("smtp.example", Some(&AccountSign::new("mail.user", user)));
+        assert_ne!(of("order@rost.example"), of("order@volna.example"));
+        assert_eq!(of("order@rost.example"), of("Order@rost.example"));
+        assert_eq!(budget_of("smtp.example", None), "smtp.example");
+        assert!(!of("order@rost.example").contains("rost"), "it is written into the store");
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+use crate::bounded::{self, ANSWER, Unread};
 use crate::process::Urgency;
 
 mod real;
@@ -134,8 +135,8 @@ impl Response {
     }
 
     /// The body as JSON; an empty body is `Null` (amoCRM's 204).
-    pub fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
-        if self.body.is_empty() { Ok(serde_json::Value::Null) } else { serde_json::from_slice(&self.body) }
+    pub fn json(&self) -> Result<serde_json::Value, Unread> {
+        if self.body.is_empty() { Ok(serde_json::Value::Null) } else { bounded::json(&self.body, &ANSWER) }
     }
 
     /// Seconds of `Retry-After` as milliseconds, clamped to an hour.

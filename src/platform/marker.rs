@@ -23,6 +23,14 @@ pub fn note(command: &CommandId) -> String {
     format!("{NOTE}{command}")
 }
 
+/// Whether `text` is the note that `command` writes with these words, also if it was written under another id of the
+/// same order: an order that a store has lost is decided again.
+pub fn is_note_of(text: &str, command: &CommandId, words: &str) -> bool {
+    let Some((said, mark)) = text.trim_end().rsplit_once(NOTE) else { return false };
+    let other = CommandId::from(mark);
+    other == *command || (said == words && other.order().is_some_and(|order| Some(order) == command.order()))
+}
+
 /// Whether a command of ours wrote this note.
 pub fn is_note(text: &str) -> bool {
     let mark = text.trim_end().rsplit_once(NOTE).map(|(_, mark)| mark);
@@ -48,7 +56,14 @@ mod tests {
         ] {
             assert_eq!(task_in(text), None, "{text}");
         }
-        assert!(is_note(&format!("Оплата{}", note(&CommandId("gc-1.12".to_owned())))));
+        let command = CommandId::from("gc-1.12-a0f3");
+        let paid = format!("Оплата{}", note(&command));
+        assert!(is_note(&paid));
+        assert!(is_note_of(&paid, &command, "Оплата 500 ₽"), "the id alone");
+        let again = CommandId::from("gc-1.14-a0f3");
+        assert!(is_note_of(&paid, &again, "Оплата"), "the words alone");
+        assert!(!is_note_of(&paid, &again, "Оплата 500 ₽"));
+        assert!(!is_note_of(&paid, &CommandId::from("gc-2.12-a0f3"), "Оплата"), "of another order");
         for text in ["Перезвонить ·завтра", "Отказ: цена · 12.5 тысяч", "Отказ"]
         {
             assert!(!is_note(text), "{text}");

@@ -32,23 +32,25 @@ pub use verified::Verified;
 
 pub use crate::request::RawRequest;
 
+use crate::bounded::{TooMuch, Unread};
 use crate::process::{At, Command, CommandId, Order, OrderId, Urgency};
 use crate::request::IdempotencyKey;
 use crate::signal::{Consent, Signal};
 
-/// A request that is not authentic: refused and counted; its body is not stored.
+/// A request that is not authentic, or that no platform sends: refused and counted; its body is not stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not authentic: {0}")]
-pub struct Refused(Cow<'static, str>);
+pub enum Refused {
+    #[error("not authentic: {0}")]
+    Forged(Cow<'static, str>),
+    /// Deeper or wider than any real one.
+    #[error("larger than this platform's requests are: {0}")]
+    TooMuch(#[from] TooMuch),
+}
 
 impl Refused {
     /// Which check failed, in English, without secrets.
     pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
-        Self(why.into())
-    }
-
-    pub fn why(&self) -> &str {
-        &self.0
+        Self::Forged(why.into())
     }
 }
 
@@ -56,6 +58,18 @@ impl Refused {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot be decoded: {0}")]
 pub struct Undecodable(pub String);
+
+impl From<TooMuch> for Undecodable {
+    fn from(too_much: TooMuch) -> Self {
+        Self(too_much.to_string())
+    }
+}
+
+impl From<Unread> for Undecodable {
+    fn from(unread: Unread) -> Self {
+        Self(unread.to_string())
+    }
+}
 
 /// The answer that the platform expects.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-const MARK: [u8; 8] = *b"\xd0\x97\x1erecd\n";
+pub(super) const MARK: [u8; 8] = *b"\xd0\x97\x1erecd\n";
 const HEAD: u64 = 20;
 /// A longer record is damage: no request is this long.
 const RECORD_BYTES_MAX: u32 = 64 * 1024 * 1024;

@@ -5,6 +5,7 @@
 
 mod log;
 mod quarantine;
+mod quota;
 mod replay;
 mod sent;
 mod store_note;
@@ -12,7 +13,7 @@ mod store_note;
 pub use sent::{EarlierTry, SendOutcome, Sent};
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,10 +24,12 @@ use tokio::time::Instant;
 
 use self::log::Log;
 use self::quarantine::Quarantine;
+use self::quota::DiskQuota;
 use self::replay::ReplayBuffer;
 use self::store_note::StoreNote;
 use crate::away::AwayLog;
 use crate::clock::stopwatch;
+use crate::private;
 use crate::process::SchoolId;
 use crate::request::IdempotencyKey;
 use crate::store::{Accepted, Contents, Offer, Store, StoreResult};
@@ -39,24 +42,6 @@ pub struct Spools {
     folder: PathBuf,
     quota: Arc<DiskQuota>,
     schools: Mutex<BTreeMap<SchoolId, Arc<Spool>>>,
-}
-
-/// Limit of the bytes of all spools together.
-struct DiskQuota {
-    max: u64,
-    taken: AtomicU64,
-}
-
-impl DiskQuota {
-    /// Reserves the bytes and returns true, if there is room for them.
-    fn take(&self, bytes: u64) -> bool {
-        let more = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= self.max);
-        self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok()
-    }
-
-    fn give_back(&self, bytes: u64) {
-        self.taken.fetch_sub(bytes, Ordering::SeqCst);
-    }
 }
 
 /// Where a request was saved.
@@ -74,8 +59,8 @@ pub struct NoRoom;
 impl Spools {
     /// In the instance's own folder; at most `mb` mebibytes.
     pub fn new(data: &Path, mb: u32) -> Self {
-        let quota = DiskQuota { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
-        Self { folder: data.join("spool"), quota: Arc::new(quota), schools: Mutex::default() }
+        let quota = Arc::new(DiskQuota::new(u64::from(mb) * 1024 * 1024));
+        Self { folder: data.join("spool"), quota, schools: Mutex::default() }
     }
 
     /// The school's spool: the same one however often its configuration is read.
@@ -88,6 +73,7 @@ impl Spools {
 
 /// The spool of one school.
 pub struct Spool {
+    school: SchoolId,
     /// `None` if the file cannot be used: then requests are refused while the store is unreachable.
     log: Mutex<Option<Log<File>>>,
     /// Unreadable bytes, kept for a person.
@@ -124,10 +110,10 @@ impl Spool {
         if waiting > 0 {
             tracing::warn!(%school, waiting, "requests wait in the spool since the last run");
         }
-        // Existing bytes count even if the limit is lower now.
         let bytes = log.as_ref().map_or(0, Log::bytes);
-        quota.taken.fetch_add(bytes, Ordering::SeqCst);
+        quota.join(school, bytes);
         Self {
+            school: school.clone(),
             is_open: log.is_some(),
             log: Mutex::new(log),
             quarantine,
@@ -151,7 +137,7 @@ impl Spool {
 
     /// Whether it would accept another request.
     pub fn has_room(&self) -> bool {
-        self.is_open && self.quota.taken.load(Ordering::SeqCst) < self.quota.max
+        self.is_open && self.quota.has_room(&self.school)
     }
 
     /// Whether a request was refused recently. It is not known when a full disk has room again, so this
@@ -169,6 +155,13 @@ impl Spool {
     /// Unreadable bytes that wait for a person; 0 once their file has been removed.
     pub async fn damaged_bytes(self: &Arc<Self>) -> u64 {
         self.on_disk(|spool| spool.quarantine.bytes()).await
+    }
+
+    /// Removes an erased person from the quarantine. Requests that wait are not touched: each is processed first.
+    pub async fn forget(self: &Arc<Self>, mentions: impl Fn(&str) -> bool + Send + 'static) {
+        if let Err(error) = self.on_disk(move |spool| spool.quarantine.forget(mentions)).await {
+            tracing::error!(%error, "ALARM: an erased person may still be in spool/*.damaged of this machine: remove the file");
+        }
     }
 
     /// What this instance last knew about the store.
@@ -292,11 +285,11 @@ impl Spool {
         let mut log = self.log();
         let log = log.as_mut().ok_or_else(|| io::Error::other("its file cannot be used"))?;
         let bytes = Log::<File>::cost(&record);
-        if !self.quota.take(bytes) {
-            return Err(io::Error::other("limits.spool_mb is reached"));
+        if !self.quota.take(&self.school, bytes) {
+            return Err(io::Error::other("limits.spool_mb is reached, or this school's part of it"));
         }
         if let Err(error) = log.push(&record) {
-            self.quota.give_back(bytes);
+            self.quota.give_back(&self.school, bytes);
             return Err(error);
         }
         self.note(log);
@@ -309,7 +302,7 @@ impl Spool {
         let before = log.bytes();
         let first = log.first();
         // If everything to the end of the file is damaged, `first()` has truncated it: release those bytes.
-        self.quota.give_back(before - log.bytes());
+        self.quota.give_back(&self.school, before - log.bytes());
         self.note(log);
         match first {
             Ok(record) => record.map(|record| {
@@ -328,7 +321,7 @@ impl Spool {
         let Some(log) = log.as_mut() else { return };
         let before = log.bytes();
         log.shift(record);
-        self.quota.give_back(before - log.bytes());
+        self.quota.give_back(&self.school, before - log.bytes());
         self.note(log);
     }
 
@@ -357,9 +350,9 @@ impl Spool {
 }
 
 fn open_log(folder: &Path, school: &SchoolId, quarantine: Quarantine) -> io::Result<Log<File>> {
-    std::fs::create_dir_all(folder)?;
+    private::folder(folder)?;
     let path = folder.join(format!("{school}.log"));
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = private::options().read(true).write(true).open(path)?;
     // Two processes with one file would write over each other.
     file.try_lock().map_err(|_| io::Error::other("another process uses its file"))?;
     // The new file name also has to survive a power cut.

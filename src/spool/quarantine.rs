@@ -2,10 +2,11 @@
 //! bytes twice (a spool is read again after a restart) and never grows without bound. Enter at
 //! [`Quarantine::keep`]. The file itself is the state: removing it means that the damage was dealt with.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::log::MARK;
+use crate::private;
 use crate::process::SchoolId;
 
 /// Limit per school; further damage is only logged.
@@ -44,6 +45,35 @@ impl Quarantine {
         }
     }
 
+    /// Drops each record, or what is left of it, that `mentions` an erased person.
+    pub fn forget(&self, mentions: impl Fn(&str) -> bool) -> io::Result<()> {
+        let bytes = match std::fs::read(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            read => read?,
+        };
+        let mut starts: Vec<usize> = bytes
+            .windows(MARK.len())
+            .enumerate()
+            .filter(|(_, part)| *part == MARK)
+            .map(|(at, _)| at)
+            .collect();
+        starts.insert(0, 0);
+        let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
+        let parts = starts.iter().zip(ends).map(|(start, end)| &bytes[*start..end]);
+        let kept: Vec<u8> =
+            parts.filter(|part| !mentions(&String::from_utf8_lossy(part))).flatten().copied().collect();
+        if kept.len() == bytes.len() {
+            return Ok(());
+        }
+        tracing::info!(school = %self.school, bytes = bytes.len() - kept.len(), "an erased person was removed from the quarantine");
+        if kept.is_empty() {
+            return std::fs::remove_file(&self.file);
+        }
+        let new = self.file.with_extension("damaged.new");
+        private::write(&new, &kept)?;
+        std::fs::rename(&new, &self.file)
+    }
+
     /// Appends the bytes; returns how many of them are in the file now.
     fn append(&self, bytes: &[u8]) -> io::Result<usize> {
         let before = match std::fs::read(&self.file) {
@@ -55,7 +85,7 @@ impl Quarantine {
         if bytes.is_empty() || before.windows(room).any(|known| known == bytes) {
             return Ok(room);
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.file)?;
+        let mut file = private::options().append(true).open(&self.file)?;
         file.write_all(bytes)?;
         file.sync_data()?;
         Ok(room)
@@ -65,6 +95,24 @@ impl Quarantine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_erased_person_is_removed_and_others_stay() {
+        let folder =
+            std::env::temp_dir().join(format!("dozvon-quarantine-{}", crate::secret::random_token()));
+        crate::private::folder(&folder).expect("writable");
+        let kept = Quarantine::beside(&folder, &"rost".into());
+        assert!(kept.forget(|_| true).is_ok(), "there is none");
+        let of = |who: &str| [MARK.as_slice(), who.as_bytes(), b"\xff"].concat();
+        for who in ["boris", "anna", "vera"] {
+            kept.keep(&of(who), 9);
+        }
+        kept.forget(|text| text.contains("anna")).expect("writable");
+        assert_eq!(std::fs::read(&kept.file).expect("it is there"), [of("boris"), of("vera")].concat());
+        kept.forget(|_| true).expect("writable");
+        assert_eq!(kept.bytes(), 0);
+        std::fs::remove_dir_all(&folder).expect("writable");
+    }
 
     #[test]
     fn the_same_bytes_are_kept_once_and_the_file_is_bounded() {

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::json;
+use crate::private;
 use crate::process::SchoolId;
 use crate::store::Contents;
 
@@ -26,7 +27,7 @@ impl StoreNote {
 
     pub fn write(&self, contents: &Contents) -> io::Result<()> {
         let new = self.path.with_extension("store.new");
-        std::fs::write(&new, json::bytes(contents))?;
+        private::write(&new, &json::bytes(contents))?;
         std::fs::rename(&new, &self.path)
     }
 }

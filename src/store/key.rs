@@ -40,6 +40,9 @@ pub const CONSENT: &str = "consent";
 /// The store's epoch that the last owner worked with.
 pub const EPOCH: &str = "epoch";
 
+/// A person was erased, and the store's files are to be written without him.
+pub const WIPE: &str = "wipe";
+
 /// The member of the wakes that always stands there.
 pub const CANARY: &str = "chore:canary";
 

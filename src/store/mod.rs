@@ -50,6 +50,25 @@ pub enum Weakness {
     Full { percent: u64 },
 }
 
+/// What was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wiping {
+    /// A person: nothing of him may be found.
+    Person,
+    /// What is past its time; the store's own tidying is enough, but is not waited for.
+    Past,
+}
+
+/// Whether the files are written anew, or will be at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wiped {
+    Done,
+    /// Not now: ask again.
+    Later(String),
+    /// The store's user may not ask for it.
+    Refused(String),
+}
+
 impl StoreError {
     /// Says which server it was.
     pub fn of(self, server: &str) -> Self {
@@ -423,6 +442,12 @@ pub trait Store: Send + Sync + 'static {
     /// Removes raw requests older than `before`, at most `max`; returns how many. Goes from the oldest place
     /// on and stops at the first request that is newer or still waits in the inbox.
     async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> StoreResult<u64>;
+
+    /// Removes from memory and files what is deleted already, so that nobody finds it there. A store that keeps
+    /// nothing of it has nothing to do.
+    async fn wipe(&self, _school: &SchoolId, _what: Wiping) -> StoreResult<Wiped> {
+        Ok(Wiped::Done)
+    }
 
     /// Checks that the store answers.
     async fn ping(&self) -> StoreResult<()>;

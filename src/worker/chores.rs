@@ -11,6 +11,7 @@ use super::denials::Work;
 use super::outbox::SiteLinks;
 use super::retention::retain;
 use super::site::{Site, count};
+use super::wipe;
 use crate::intake::item::Item;
 use crate::platform::{Courier, Fault, Mirroring};
 use crate::process::{At, Target};
@@ -29,8 +30,8 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let idle = site.outbound.idle.iter().map(|(name, courier)| (*name, courier));
     let chores = couriers.chain(idle).map(|(name, courier)| keep(&site, name, &**courier));
     let mirrors = site.outbound.couriers.values().map(|courier| mirror(&site, &**courier));
-    let (_, _, consents, ()) =
-        tokio::join!(join_all(chores), join_all(mirrors), take_consents(&site), retain(&site));
+    let kept = async { tokio::join!(retain(&site), wipe::run(&site)) };
+    let (_, _, consents, _) = tokio::join!(join_all(chores), join_all(mirrors), take_consents(&site), kept);
     consents
 }
 

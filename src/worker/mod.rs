@@ -26,3 +26,4 @@ pub mod unread;
 pub mod watchdog;
 pub mod wheel;
 pub mod wheel_feed;
+pub mod wipe;

@@ -5,6 +5,7 @@
 use chrono::TimeDelta;
 
 use super::site::Site;
+use super::wipe;
 use crate::intake::calls::CallRecord;
 use crate::intake::item::Item;
 use crate::intake::last_seen::LastSeen;
@@ -26,7 +27,10 @@ pub async fn retain(site: &Site) {
     while !site.stopping() {
         let now = site.clock.now();
         let again = match site.guard("retention", round(site, now)).await {
-            Ok(Ok(())) => now + TimeDelta::days(1),
+            Ok(Ok(())) => {
+                wipe::past(site).await;
+                now + TimeDelta::days(1)
+            }
             Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
             Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "retention failed; it is tried again later");

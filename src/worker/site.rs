@@ -28,6 +28,7 @@ use crate::platform::reconcile::ReconcileState;
 use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
+use crate::store::key;
 use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, StoreError, Unit};
 
 /// A school's connections to platforms: one courier per platform, with the pace of its account.
@@ -92,6 +93,8 @@ pub struct Site {
     pub outbox_bell: Notify,
     /// Rung when a consent has arrived.
     pub chore_bell: Notify,
+    /// Rung when a person has been erased.
+    pub wipe_bell: Notify,
     pub tally: Tally,
     /// Data kept beside the store; `None` if nothing is kept.
     pub spool: Option<Arc<Spool>>,
@@ -160,6 +163,7 @@ impl Site {
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
             chore_bell: Notify::new(),
+            wipe_bell: Notify::new(),
             tally: Tally::default(),
             spool: None,
             store_watch: StoreWatch::default(),
@@ -346,6 +350,7 @@ impl Site {
         let sleeps = unit.sleep.clone();
         let deliveries = unit.deliveries.clone();
         let rings_inbox = !unit.append.is_empty();
+        let rings_wipe = unit.put.iter().any(|put| put.key == key::WIPE);
         let is_marking = deliveries.iter().any(|op| matches!(op, DeliveryOp::Add(one) if one.is_leaving()));
         let _marking = is_marking.then(|| CountGuard::new(&self.tally.marking));
         let listening = Listening::new(self, &deliveries);
@@ -359,6 +364,9 @@ impl Site {
         self.follow(deliveries, places);
         if rings_inbox || earlier {
             self.inbox_bell.notify_one();
+        }
+        if rings_wipe {
+            self.wipe_bell.notify_one();
         }
         Ok(())
     }

@@ -14,7 +14,12 @@ pub struct Tally {
     pub repeated: AtomicU64,
     /// Accepted while the store was away.
     pub spooled: AtomicU64,
+    /// Not authentic.
     pub refused: AtomicU64,
+    /// Longer, deeper or wider than any real request.
+    pub oversized: AtomicU64,
+    /// Beyond the quota of the school or of a sender.
+    pub throttled: AtomicU64,
     pub stepped: AtomicU64,
     pub conflicts: AtomicU64,
     pub delivered: AtomicU64,

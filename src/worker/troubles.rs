@@ -1,6 +1,8 @@
 //! What is wrong with one running school, as entries of the one list of troubles. Never repairs anything and
 //! never tells anybody. Enter at [`of`]; [`store`] looks at the store that all schools share.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
@@ -18,8 +20,8 @@ use crate::trouble::{Trouble, TroubleKind};
 /// The first entry of an inbox that moves does not stay the first one for so long.
 const INBOX_STANDS: TimeDelta = TimeDelta::seconds(90);
 
-/// A caught panic is shown for so long after the last one.
-const PANIC_SHOWN: TimeDelta = TimeDelta::hours(1);
+/// What should not happen, a panic or a refused request, is shown for so long after the last time.
+const SHOWN: TimeDelta = TimeDelta::hours(1);
 
 /// A credential that only a person can renew is shown this long before its end.
 const TOKEN_AHEAD: TimeDelta = TimeDelta::days(30);
@@ -32,8 +34,8 @@ pub struct Earlier(Mutex<Seen>);
 struct Seen {
     /// The first entry of the inbox, and since when it is the first.
     first: Option<(Seq, At)>,
-    /// Panics, and when their number last grew.
-    panics: (u64, At),
+    /// What should not happen: how often it did, and when that last grew.
+    grown: BTreeMap<TroubleKind, (u64, At)>,
 }
 
 impl Earlier {
@@ -191,17 +193,22 @@ fn tokens(site: &Site, now: At, found: &mut Vec<Trouble>) {
 }
 
 fn defects(site: &Site, now: At, found: &mut Vec<Trouble>) {
-    let panics = site.panics();
-    {
+    let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    for (kind, times, detail) in [
+        (TroubleKind::PanicsCaught, site.panics(), "their places are in the log"),
+        (TroubleKind::RequestsTooMany, counted(&site.tally.throttled), "answered with 429"),
+        (TroubleKind::RequestsTooLarge, counted(&site.tally.oversized), "answered with 413"),
+    ] {
         let mut seen = site.earlier.seen();
-        if panics > seen.panics.0 {
-            seen.panics = (panics, now);
+        let known = seen.grown.entry(kind).or_insert((0, now));
+        if times > known.0 {
+            *known = (times, now);
         }
-        if panics > 0 && now - seen.panics.1 < PANIC_SHOWN {
-            found.push(Trouble::new(TroubleKind::PanicsCaught, panics, "their places are in the log", now));
+        if times > 0 && now - known.1 < SHOWN {
+            found.push(Trouble::new(kind, times, detail, now));
         }
     }
-    let unreadable = site.tally.unreadable.load(std::sync::atomic::Ordering::Relaxed);
+    let unreadable = counted(&site.tally.unreadable);
     if unreadable > 0 {
         found.push(Trouble::new(
             TroubleKind::RecordsUnreadable,

@@ -12,6 +12,7 @@ use dozvon::secret::Secret;
 mod addresses;
 mod instance;
 mod lines;
+mod secrets;
 
 const SCHOOL: &str = "schools/rost/school.toml";
 const PROCESS: &str = "schools/rost/process/default.toml";
@@ -437,7 +438,7 @@ fn short_secrets_and_oauth_without_a_vault_are_refused() {
     );
     let around = Surroundings::new(set, surroundings().now);
     let problems = Config::from_files(&with(&[oauth]), &around).expect_err("it is wrong");
-    told(&problems, SCHOOL, "secrets", "at least 16");
+    told(&problems, SCHOOL, "secrets", "shorter than 16 characters");
     told(&problems, SCHOOL, "amocrm.auth", "DOZVON_VAULT_KEY");
     assert!(!format!("{problems:?}").contains("short\""), "the secret itself is not shown");
 }

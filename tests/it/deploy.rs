@@ -264,12 +264,14 @@ fn compose_runs_what_there_is() {
     assert!(lines.iter().all(|(depth, ..)| depth % 2 == 0), "indented by two");
     let value = |key: &str| lines.iter().find(|(_, have, _)| have == key).map(|(_, _, value)| value.as_str());
     let top: Vec<&str> = lines.iter().filter(|line| line.0 == 0).map(|line| line.1.as_str()).collect();
-    assert_eq!(top, ["services", "volumes"]);
+    assert_eq!(top, ["services", "networks", "volumes"]);
     let dockerfile = value("dockerfile").expect("a build");
     assert!(root().join("deploy").join(value("context").expect("a build")).join(dockerfile).exists());
     known_variables(lines.iter().map(|(_, key, _)| key.clone()), "compose.yml");
     let store = value("DOZVON_STORE").expect("a store");
-    let host = store.trim_start_matches("redis://").split(':').next().expect("a host");
+    let (login, host) = store.trim_start_matches("redis://").rsplit_once('@').expect("a password");
+    assert!(login.starts_with(":${REDIS_PASSWORD:?"), "without a password it does not start: {login}");
+    let host = host.split(':').next().expect("a host");
     assert!(lines.iter().any(|(depth, key, _)| *depth == 2 && key == host), "no service {host}");
     // Named volumes are declared, folders exist.
     let declared: Vec<&str> = {
@@ -284,6 +286,16 @@ fn compose_runs_what_there_is() {
             declared.contains(&from)
         };
         assert!(there, "the volume {from}");
+    }
+    let count = |part: &str| lines.iter().filter(|(_, key, value)| format!("{key}: {value}") == part).count();
+    for part in
+        ["read_only: true", "cap_drop: [ALL]", "security_opt: [\"no-new-privileges:true\"]", "core: 0"]
+    {
+        assert_eq!(count(part), 2, "{part} for the bridge and for Redis");
+    }
+    let redis = text("deploy/compose.yml");
+    for part in ["--maxmemory 512mb", "--maxmemory-policy noeviction", "requirepass %s", "internal: true"] {
+        assert!(redis.contains(part), "{part}");
     }
     let grace = value("stop_grace_period")
         .and_then(|text| text.strip_suffix('s'))
@@ -313,6 +325,10 @@ fn the_unit_starts_the_program_and_lets_it_drain() {
     let stop: u32 = value("TimeoutStopSec").pop().and_then(|text| text.parse().ok()).expect("seconds");
     assert!(stop > drain_s(), "it is killed before it has drained");
     known_variables(value("Environment").iter().map(|pair| name_of(pair)), "dozvon.service");
+    for (key, set) in [("UMask", "0077"), ("LimitCORE", "0"), ("MemoryMax", "1G")] {
+        assert_eq!(value(key), [set], "{key}");
+    }
+    assert_eq!(value("LoadCredential"), ["dozvon:/etc/dozvon/secrets"]);
     // The data folder is one that systemd makes writable.
     let state = value("StateDirectory").pop().expect("a folder");
     assert!(unit.contains(&format!("DOZVON_DATA=/var/lib/{state}")));
@@ -321,10 +337,50 @@ fn the_unit_starts_the_program_and_lets_it_drain() {
 #[test]
 fn scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
-    for path in ["deploy/test.sh", "deploy/faults.sh", ".ci/run"] {
+    for path in ["deploy/test.sh", "deploy/faults.sh", "deploy/proxies.sh", "deploy/advisories.sh", ".ci/run"]
+    {
         let mode = std::fs::metadata(root().join(path)).expect("it is there").permissions().mode();
         assert!(mode & 0o111 != 0, "{path} cannot be executed");
         let read = std::process::Command::new("bash").arg("-n").arg(root().join(path)).status();
         assert!(read.expect("bash").success(), "{path} is no shell script");
+    }
+}
+
+/// Keys and data of a machine get neither into the source nor into an image.
+#[test]
+fn keys_and_data_are_ignored() {
+    for (file, lines) in [
+        (".gitignore", &[".env", ".env.*", "!.env.example", "/data"][..]),
+        (".dockerignore", &[".env", ".env.*", ".git", "data"][..]),
+    ] {
+        let text = text(file);
+        for line in lines {
+            assert!(text.lines().any(|one| one == *line), "{file} lacks {line}");
+        }
+    }
+    assert!(text("deploy/Dockerfile").contains("--chown=65532:65532 /image/ /"), "/data is the user's");
+}
+
+/// The example proxies close operation, set the sender, and write no address into a log (`deploy/proxies.sh` tries them).
+#[test]
+fn the_example_proxies_are_careful() {
+    let nginx = text("deploy/nginx.conf");
+    for part in [
+        "log_format dozvon '$remote_addr [$time_iso8601] $request_method $dozvon_place $status",
+        "access_log /var/log/nginx/dozvon.log dozvon;",
+        "error_log /var/log/nginx/dozvon-error.log emerg;",
+        "proxy_set_header X-Forwarded-For $remote_addr;",
+        "limit_req zone=dozvon_rate",
+        "client_max_body_size 2m;",
+        "location / {\n        return 404;",
+    ] {
+        assert!(nginx.contains(part), "nginx: {part}");
+    }
+    let caddy = text("deploy/Caddyfile");
+    assert_eq!(caddy.matches("request>uri regexp").count(), 2, "access and errors");
+    assert!(caddy.contains("max_size 2MB") && caddy.contains("respond 404"), "{caddy}");
+    for (name, text) in [("nginx", &nginx), ("Caddy", &caddy)] {
+        let served = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        assert!(served.into_iter().all(|line| !line.contains("9180")), "{name} shows operation");
     }
 }

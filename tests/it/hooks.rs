@@ -175,7 +175,15 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
         (404, "POST", bench.hook("telegram", ""), "a=b".to_owned()),
         (404, "POST", at("nobody/getcourse/example-url-secret-0001/order-status"), "a=b".to_owned()),
         (404, "GET", at("rost"), String::new()),
+        (405, "PUT", bench.hook("getcourse", "order-status"), "order_id=1".to_owned()),
+        (405, "DELETE", bench.hook("amocrm", ""), String::new()),
+        (405, "HEAD", bench.hook("getcourse", "order-status"), String::new()),
         (413, "POST", bench.hook("getcourse", "events"), large.clone()),
+        (413, "POST", bench.hook("getcourse", "order-status"), "{\"a\":".repeat(20_000)),
+        (413, "POST", bench.hook("getcourse", "hook"), format!("[{}0]", "0,".repeat(20_000))),
+        (413, "POST", bench.hook("amocrm", ""), "leads[][id]=1&".repeat(20_000)),
+        (413, "POST", bench.hook("sipuni", ""), "event=2&".repeat(6_000)),
+        (413, "POST", bench.hook("mango", "events/call"), signed(&"[".repeat(40_000))),
         (
             413,
             "GET",
@@ -183,7 +191,8 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
             String::new(),
         ),
     ];
-    let forgeries = cases.iter().filter(|case| case.0 == 403).count() as u64;
+    let of = |status| cases.iter().filter(|case| case.0 == status).count() as u64;
+    let (forgeries, large) = (of(403), of(413));
     for (status, method, url, body) in cases {
         let said = heard(method, &url, FORM, body).await;
         assert_eq!(said.status, status, "{url:.90}");
@@ -195,12 +204,24 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
         "it is for the amoCRM account 31877555, which is not this school's",
         "no account named",
         "the account is named without its id",
-        "it is for the amoCRM account 31877556, which is not this school's",
     ] {
         assert!(bridge.log().contains(why), "the log does not say: {why}");
     }
+    // F110: who sent it, and one line of a kind.
+    assert_eq!(bridge.log().matches("it is for the amoCRM account").count(), 1, "{}", bridge.log());
+    let lines = bridge
+        .log()
+        .lines()
+        .filter(|line| line.contains("turned away"))
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    assert!(
+        lines.iter().all(|line| line.contains("peer=127.0.0.1") && line.contains("count=1")),
+        "{lines:#?}"
+    );
     half_a_request_ends_in_time(bench).await;
     assert_eq!(bridge.count("refused").await, refused + forgeries);
+    assert_eq!(bridge.count("oversized").await, large);
     let after = counts(bench).await;
     assert_eq!((after.raw, after.inbox, after.dead), (before.raw, before.inbox, before.dead));
 }

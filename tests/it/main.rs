@@ -6,6 +6,7 @@ mod commits;
 mod config;
 mod deploy;
 mod discover;
+mod disk;
 mod floors;
 mod getcourse_road;
 mod hooks;

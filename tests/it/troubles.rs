@@ -7,8 +7,9 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use dozvon::notify::signature;
 use dozvon::secret::Secret;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::program::{Program, StoreKind, TestBed, form, get, send, until};
+use crate::support::program::{Program, SECRET, StoreKind, TestBed, form, get, send, until};
 use crate::support::redis_server::free_port;
 
 const KEY: &str = "key-of-the-notices-0001";
@@ -192,6 +193,41 @@ async fn a_store_that_can_lose_data_or_is_away_is_shown() {
         (status == 200 && away.is_none()).then_some(())
     })
     .await;
+}
+
+/// F107: a school's quota is used up only by those who know its secret; what is refused is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_beyond_the_quota_are_refused_and_told() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    bench.mute();
+    bench.edit("dozvon.toml", "peer_per_minute = 5000", "peer_per_minute = 60");
+    let bridge = bench.start().await;
+    let path = |secret: &str| format!("/hooks/rost/getcourse/{secret}/order-status");
+    let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", bench.port)).await.expect("it listens");
+    let mut ask = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: bridge\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("it reads");
+        let mut said = [0; 2048];
+        let length = socket.read(&mut said).await.expect("an answer");
+        String::from_utf8_lossy(&said[..length]).into_owned()
+    };
+    for _ in 0..200 {
+        assert!(ask(&path("wrong-secret-00001")).await.starts_with("HTTP/1.1 403"));
+    }
+    let mut accepted = 0;
+    let refused = loop {
+        let said = ask(&path(SECRET)).await;
+        if said.starts_with("HTTP/1.1 429") {
+            break said.to_lowercase();
+        }
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+        accepted += 1;
+    };
+    assert!((120..1_000).contains(&accepted), "two minutes' worth at once: {accepted}");
+    assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
+    let (status, said) = trouble(&bridge, "requests_too_many").await;
+    assert_eq!((status, &said.expect("a trouble")["count"]), (200, &1.into()));
+    assert_eq!(bridge.terminate().await, Some(0));
 }
 
 /// Names that nothing reads are listed, and stop nothing.

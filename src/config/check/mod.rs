@@ -12,11 +12,12 @@ use super::files::Files;
 use super::raw::SchoolFile;
 use crate::message::library::Library;
 use crate::platform::amocrm;
-use crate::platform::check::{Complaints, Findings};
+use crate::platform::check::{Complaints, Findings, is_public};
 use crate::platform::entry::AccountSign;
 use crate::platforms::Platforms;
 use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
+use crate::secret::{FORMER, FRESH_FIRST, is_published};
 
 mod answers;
 mod lines;
@@ -74,14 +75,19 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
 /// What only shows when all schools are seen together.
 pub(super) fn together(
     schools: &[School],
+    url: Option<&str>,
     files: &Files,
     around: &Surroundings,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) {
+    let is_public = url.is_some_and(is_public);
     let variable = |name: &str| around.get(name).map(str::to_owned);
     let file = |school: &School| files.shown(&format!("schools/{}/school.toml", school.id));
     for (index, school) in schools.iter().enumerate() {
+        if is_public {
+            published(school, &file(school), problems, warnings);
+        }
         for other in &schools[..index] {
             let shown = file(school);
             let mut wrong = Complaints { file: &shown, found: problems };
@@ -89,16 +95,26 @@ pub(super) fn together(
                 let why = format!("the school {} has the same secret", other.id);
                 wrong.add("secrets", why, "a secret of its own for each school");
             }
-            let mut warn = Complaints { file: &shown, found: warnings };
             let theirs: Vec<AccountSign> =
                 other.platforms.iter().flat_map(|(_, settings)| settings.signs(&variable)).collect();
             for sign in school.platforms.iter().flat_map(|(_, settings)| settings.signs(&variable)) {
                 if theirs.iter().any(|one| one.is_same(&sign)) {
                     let why = format!("the school {} works in the same account", other.id);
-                    warn.add(sign.key, why, "an account of its own for each school");
+                    wrong.add(sign.key, why, "an account of its own for each school");
                 }
             }
         }
+    }
+}
+
+/// The example's secret behind a public address: anybody could send requests in the school's name.
+fn published(school: &School, shown: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    let known = school.secrets.iter().position(|secret| is_published(secret.reveal()));
+    let why = "the example's secret, which everybody knows, behind a public address";
+    match known {
+        None => {}
+        Some(0) => Complaints { file: shown, found: problems }.add("secrets", why, FRESH_FIRST),
+        Some(_) => Complaints { file: shown, found: warnings }.add("secrets", why, FORMER),
     }
 }
 

@@ -122,6 +122,11 @@ const INSTANCE: &[Section] = &[
             ),
             key("url", "https address", "At which the platforms reach the bridge; http only for loopback."),
             key(
+                "proxies",
+                "list of addresses or networks",
+                "The proxies in front of it, as in 127.0.0.1 or 10.0.0.0/8: only what they say of a request's sender is believed.",
+            ),
+            key(
                 "store",
                 "redis address",
                 "Absent: the embedded store. One with a password belongs into DOZVON_STORE.",
@@ -151,6 +156,12 @@ const INSTANCE: &[Section] = &[
                 "For which ended orders, calls, and id and reason of dead letters are kept.",
             ),
             key("spool_mb", "mebibytes", "Disk space for requests that wait for the store; 0: refuse them."),
+            key(
+                "school_per_minute",
+                "requests per minute",
+                "That a school accepts, and twice as many at once; each 4 KiB count as one. More: 429, a trouble.",
+            ),
+            key("peer_per_minute", "requests per minute", "The same from one sender."),
         ],
     },
     Section {

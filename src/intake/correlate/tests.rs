@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::config::fake::{noon, school};
 use crate::process::case::OrderBrief;
+use crate::process::event::{Alike, SameWay};
 use crate::process::{End, Money, Phone, Wait};
 use crate::store::embedded::Embedded;
 use crate::store::{Fence, Lease, Plan, Store, Unit, key};
@@ -14,6 +15,7 @@ use crate::store::{Fence, Lease, Plan, Store, Unit, key};
 /// A school with known orders and links.
 struct Known {
     school: School,
+    store: Arc<Embedded>,
     book: Book,
 }
 
@@ -54,8 +56,15 @@ impl Known {
         }
         unit.index = links.iter().map(|(key, value)| (key.clone(), Some((*value).to_owned()))).collect();
         store.commit(&school.id, &fence, unit).await.expect("a unit");
-        let book = Book::new(store, school.id.clone(), Default::default());
-        Self { school, book }
+        let book = Book::new(store.clone(), school.id.clone(), Default::default());
+        Self { school, store, book }
+    }
+
+    async fn put_client(&mut self, client: &Client) {
+        let fence = Fence("owner".to_owned());
+        let put = vec![put(key::client(&client.id), client)];
+        let unit = Unit { put, at: noon(), ..Unit::default() };
+        self.store.commit(&self.school.id, &fence, unit).await.expect("a unit");
     }
 
     async fn aims(&mut self, signal: Signal) -> Aims {
@@ -96,7 +105,7 @@ const ANNA: &str = "+79035550101";
 const BORIS: &str = "+79035550102";
 
 #[tokio::test]
-async fn an_order_belongs_to_the_person_whom_the_strongest_key_names() {
+async fn an_order_belongs_to_the_user_else_to_the_person_whom_all_that_is_typed_names() {
     let links = [
         (link::gc_user("7"), "c-user"),
         (link::phone(ANNA), "c-phone"),
@@ -112,9 +121,12 @@ async fn an_order_belongs_to_the_person_whom_the_strongest_key_names() {
     };
     for (gc_id, who, expected) in [
         ("2", facts(Some("7"), ANNA, None, "anna@example.com"), "c-user"),
-        ("2", facts(Some("8"), ANNA, Some(BORIS), "anna@example.com"), "c-phone"),
-        ("2", facts(None, "+79035550199", Some(BORIS), "anna@example.com"), "c-second"),
+        ("2", facts(Some("8"), ANNA, None, "new@example.com"), "c-phone"),
+        ("2", facts(None, "+79035550199", Some(BORIS), "new@example.com"), "c-second"),
         ("2", facts(None, "", None, "anna@example.com"), "c-mail"),
+        // The number and the address name two persons: it is neither.
+        ("2", facts(Some("8"), ANNA, None, "anna@example.com"), "c-gc-2"),
+        ("2", facts(None, ANNA, Some(BORIS), "new@example.com"), "c-gc-2"),
         ("2", facts(Some("8"), "+79035550199", None, "new@example.com"), "c-gc-2"),
         // An order keeps its client whatever is typed into it later.
         ("1", facts(Some("7"), ANNA, None, "anna@example.com"), "c-own"),
@@ -127,6 +139,43 @@ async fn an_order_belongs_to_the_person_whom_the_strongest_key_names() {
             "{who:?}"
         );
         assert!(aims.is_empty());
+    }
+}
+
+/// F100: a stranger types the number of a client who is known in GetCourse.
+#[tokio::test]
+async fn a_typed_number_or_address_joins_no_two_users() {
+    let links = [
+        (link::gc_user("7"), "c-gc-1"),
+        (link::phone(ANNA), "c-gc-1"),
+        (link::email("anna@example.com"), "c-gc-1"),
+    ];
+    let mut known = Known::of(&[], &links).await;
+    let mut anna = Client::new("c-gc-1".into());
+    anna.gc_user = Some("7".to_owned());
+    known.put_client(&anna).await;
+    let typed = |user: Option<&str>, number: &str, email: &str| ClientFacts {
+        gc_user: user.map(str::to_owned),
+        phone: phone(number, None),
+        email: Some(email.to_owned()),
+        ..ClientFacts::default()
+    };
+    let hers = |way| Alike { way, client: "c-gc-1".into(), user: Some("7".to_owned()) };
+    let new = "new@example.com";
+    for (who, client, guessed, alike) in [
+        (typed(Some("8"), ANNA, new), "c-gc-2", false, vec![hers(SameWay::Phone)]),
+        (typed(Some("8"), BORIS, "anna@example.com"), "c-gc-2", false, vec![hers(SameWay::Email)]),
+        (typed(Some("7"), BORIS, new), "c-gc-1", false, Vec::new()),
+        // Who reports no user may be her: what is new stands behind what is known.
+        (typed(None, ANNA, new), "c-gc-1", true, Vec::new()),
+    ] {
+        let mut aims = known.aims(Signal::OrderSeen(Box::new(seen("2", who.clone())))).await;
+        let aim = aims.aims.pop().expect("one order is meant");
+        let Event::Order(facts) = aim.event else { panic!("an order") };
+        assert_eq!(aim.client.as_str(), client, "{who:?}");
+        assert_eq!((facts.client.guessed, facts.client.alike), (guessed, alike.clone()), "{who:?}");
+        let listed: Vec<_> = aims.index.into_iter().map(|(_, value)| value).collect();
+        assert_eq!(listed, alike.iter().map(|_| Some(client.to_owned())).collect::<Vec<_>>(), "{who:?}");
     }
 }
 

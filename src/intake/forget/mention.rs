@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::intake::identity;
 use crate::link;
-use crate::process::{Client, Phone};
+use crate::process::{Client, ClientId, Phone};
 
 /// Only this many last digits of a number are compared: the prefix is written in many ways.
 const TAIL: usize = 10;
@@ -22,6 +23,9 @@ pub struct Mention {
     pub emails: BTreeSet<String>,
     /// Ids that the platforms gave to the person and to their orders, leads and tasks.
     pub ids: BTreeSet<String>,
+    /// If not empty, only these persons are meant: others have the same number or address.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub clients: BTreeSet<ClientId>,
 }
 
 impl Mention {
@@ -59,6 +63,29 @@ impl Mention {
     pub fn keys(&self) -> Vec<String> {
         let phones = self.phones.iter().map(|phone| link::phone(phone));
         phones.chain(self.emails.iter().map(|email| link::email(email))).collect()
+    }
+
+    /// The index entries that name everybody with these numbers and addresses, for [`Mention::persons`] and
+    /// [`Mention::keep_own`].
+    pub fn entries(&self) -> Vec<String> {
+        self.keys().iter().flat_map(|key| identity::entries(key)).collect()
+    }
+
+    /// The persons who are meant; `found` is what the index has under [`Mention::entries`].
+    pub fn persons(&self, found: &[Option<String>]) -> BTreeSet<ClientId> {
+        let all = identity::named(found).into_iter();
+        all.filter(|client| self.clients.is_empty() || self.clients.contains(client)).collect()
+    }
+
+    /// Drops each number and address that somebody else has, too: what mentions it may be of the other person.
+    pub fn keep_own(&mut self, persons: &BTreeSet<ClientId>, found: &[Option<String>]) {
+        let by_key = self.keys().into_iter().zip(found.chunks(2));
+        let shared: BTreeSet<String> = by_key
+            .filter(|(_, found)| identity::named(found).iter().any(|owner| !persons.contains(owner)))
+            .map(|(key, _)| key)
+            .collect();
+        self.phones.retain(|phone| !shared.contains(&link::phone(phone)));
+        self.emails.retain(|email| !shared.contains(&link::email(email)));
     }
 
     /// The same keys in the mirror of the CRM.
@@ -109,6 +136,7 @@ mod tests {
             phones: BTreeSet::from(["+79035550212".to_owned()]),
             emails: BTreeSet::from(["anna@example.com".to_owned()]),
             ids: BTreeSet::from(["41290077".to_owned(), "12".to_owned()]),
+            clients: BTreeSet::new(),
         };
         assert_eq!(mention.is_in(text), expected, "{text}");
     }

@@ -67,6 +67,13 @@ pub struct Scrub {
     pub stage: ScrubPhase,
 }
 
+impl Scrub {
+    /// Everything that is known of the person has been collected.
+    pub fn is_at_requests(&self) -> bool {
+        self.stage == ScrubPhase::Requests { after: None }
+    }
+}
+
 /// The present phase and where it continues; each phase goes through all records of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
@@ -114,11 +121,8 @@ pub async fn erase(
     let mut unit = Unit { at: now, ..Unit::default() };
     let mut scrub = Scrub { mention, clients: BTreeSet::new(), stage: ScrubPhase::Orders { after: None } };
     let mut orders = BTreeSet::new();
-    for known in book.links_of(&scrub.mention.keys()).await?.into_iter().flatten() {
-        let client = ClientId(known);
-        if !scrub.clients.insert(client.clone()) {
-            continue;
-        }
+    scrub.clients = scrub.mention.persons(&book.links_of(&scrub.mention.entries()).await?);
+    for client in scrub.clients.clone() {
         let Some(record) = book.client(&client).await? else { continue };
         scrub.mention.learn(&record);
         for id in record.orders.keys().take(ORDERS_AT_ONCE) {
@@ -128,7 +132,13 @@ pub async fn erase(
                 orders.insert(id.clone());
             }
         }
-        scrub.mention.ids.extend(person(book, &record, &mut unit).await?);
+    }
+    let found = book.links_of(&scrub.mention.entries()).await?;
+    scrub.mention.keep_own(&scrub.clients, &found);
+    for client in scrub.clients.clone() {
+        if let Some(record) = book.client(&client).await? {
+            scrub.mention.ids.extend(person(book, &record, &mut unit).await?);
+        }
     }
     unit.index.extend(unmirror(book, &mut scrub.mention).await?);
     unit.deliveries = deliveries(store, school, &orders).await?;
@@ -293,7 +303,14 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> StoreResul
     for (name, owner) in names.into_iter().zip(owners) {
         // A number that two persons share may point to the other one.
         if owner.as_deref() == Some(client.id.as_str()) {
-            drop_link(book, name, unit);
+            drop_link(book, name.clone(), unit);
+        }
+        let alike = link::alike(&name);
+        if let Some(all) = book.link(&alike).await? {
+            let left: Vec<&str> = all.split(' ').filter(|id| *id != client.id.as_str()).collect();
+            let left = Some(left.join(" ")).filter(|left| !left.is_empty());
+            book.put_link(alike.clone(), left.clone());
+            unit.index.push((alike, left));
         }
     }
     if let Some(user) = &client.gc_user {

@@ -2,11 +2,14 @@
 //! never recurses; it only limits size, depth and number of keys. Enter at [`parse`].
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use crate::bounded::{self, REQUEST, TooMuch};
 
 /// Deepest nesting that is read; the platform's own bodies stay under 8.
 const DEPTH_MAX: usize = 16;
-/// Most pairs in one body: about fifty leads with two hundred fields each.
-const PAIRS_MAX: usize = 50_000;
+/// Most levels of all keys together; real bodies have fewer than two for a pair.
+const NODES_MAX: usize = 10_000;
 
 /// One level of a key. Numbers compare as numbers, so lists keep their order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,31 +23,34 @@ pub enum KeyPart {
 pub struct Node {
     pub text: Option<String>,
     pub children: BTreeMap<KeyPart, Node>,
-}
-
-/// The body is larger or deeper than any real one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TooMuch {
-    #[error("more than {PAIRS_MAX} pairs")]
-    Pairs,
-    #[error("keys nested deeper than {DEPTH_MAX}")]
-    Depth,
+    /// What `[]` takes next.
+    next: u64,
 }
 
 /// Decodes percent signs and pluses, then nests by brackets, whether literal or encoded.
 pub fn parse(body: &[u8]) -> Result<Node, TooMuch> {
     let mut root = Node::default();
-    for (count, (key, value)) in form_urlencoded::parse(body).enumerate() {
-        if count >= PAIRS_MAX {
-            return Err(TooMuch::Pairs);
-        }
+    let mut nodes = 0;
+    for (key, value) in bounded::form(body, &REQUEST)? {
         let mut node = &mut root;
         for (depth, part) in parts(&key).enumerate() {
             if depth >= DEPTH_MAX {
                 return Err(TooMuch::Depth);
             }
             let key = node.key(part);
-            node = node.children.entry(key).or_default();
+            if let KeyPart::Index(index) = key {
+                node.next = node.next.max(index.saturating_add(1));
+            }
+            node = match node.children.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    nodes += 1;
+                    if nodes > NODES_MAX {
+                        return Err(TooMuch::Values);
+                    }
+                    new.insert(Node::default())
+                }
+            };
         }
         node.text = Some(value.into_owned());
     }
@@ -74,11 +80,7 @@ impl Node {
         if !part.is_empty() {
             return as_key(part);
         }
-        let last = self.children.keys().rev().find_map(|key| match key {
-            KeyPart::Index(index) => Some(*index),
-            KeyPart::Name(_) => None,
-        });
-        KeyPart::Index(last.map_or(0, |index| index.saturating_add(1)))
+        KeyPart::Index(self.next)
     }
 }
 
@@ -117,6 +119,8 @@ mod tests {
         check("leads[add][0][id]=7", &["leads", "add", "0", "id"], Some("7"));
         check("plain=a+b%20c%2B", &["plain"], Some("a b c+"));
         check("list[]=a&list[]=b", &["list", "1"], Some("b"));
+        check("list[7]=a&list[x]=b&list[]=c", &["list", "8"], Some("c"));
+        check("list[][a]=1&list[][b]=2", &["list", "1", "b"], Some("2"));
         check("odd[never=1", &["odd[never"], Some("1"));
         check("a[b]=1", &["a", "c"], None);
         check("=1&[x]=2", &["[x]"], Some("2"));
@@ -140,8 +144,10 @@ mod tests {
     fn too_much_is_refused() {
         let deep = format!("a{}=1", "[b]".repeat(DEPTH_MAX));
         assert_eq!(parse(deep.as_bytes()), Err(TooMuch::Depth));
-        let many = "a=1&".repeat(PAIRS_MAX + 1);
-        assert_eq!(parse(many.as_bytes()), Err(TooMuch::Pairs));
+        let many = "a=1&".repeat(REQUEST.values + 1);
+        assert_eq!(parse(many.as_bytes()), Err(TooMuch::Values));
+        let levels: String = (0..NODES_MAX / 5).map(|n| format!("a[{n}][b][c][d][e][f]=1&")).collect();
+        assert_eq!(parse(levels.as_bytes()), Err(TooMuch::Values));
     }
 
     proptest::proptest! {

@@ -7,6 +7,7 @@ use super::settings::Auth;
 use crate::json;
 use crate::platform::check::{self, Beside, Findings};
 use crate::process::{LeadRole, RefusalReason, Stage};
+use crate::secret::SecretSource;
 
 /// Closed as won and as lost, the same in every pipeline of amoCRM.
 pub const CLOSED: [(Stage, u64); 2] = [(Stage::Won, 142), (Stage::Lost, 143)];
@@ -25,7 +26,7 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
             check::secret(beside, Some(client_secret), "amocrm.auth.client_secret", findings);
             let host = redirect_uri.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
             check::address(&host, "amocrm.auth.redirect_uri", findings);
-            if (beside.variable)("DOZVON_VAULT_KEY").is_none() {
+            if !SecretSource::is_given("DOZVON_VAULT_KEY", beside.variable) {
                 let why = "OAuth tokens are stored encrypted, and DOZVON_VAULT_KEY is not set";
                 findings.wrong.add("amocrm.auth", why, "set DOZVON_VAULT_KEY to a long random text");
             }

@@ -50,14 +50,14 @@ impl Search<'_> {
 
     /// Searches by the last ten digits of a number, by e-mail, then by the number as we write it: a value
     /// typed with separators may only be found in one of these forms.
-    pub async fn person(&self, person: &PersonFacts) -> Result<Option<Contact>, Fault> {
+    pub async fn person(&self, person: &PersonFacts, apart: &[u64]) -> Result<Option<Contact>, Fault> {
         let digits = person.phones.iter().filter_map(|phone| phone_query(phone)).take(SEARCHES_MAX);
         let emails = person.emails.iter().map(|email| email.to_lowercase()).take(SEARCHES_MAX);
         let whole = person.phones.iter().filter(|phone| phone.starts_with("+7")).take(1).cloned();
         let queries: Vec<String> = digits.chain(emails).chain(whole).collect();
         for query in queries {
             let asked = [("query", query.as_str()), ("with", "leads"), ("limit", "50"), ("order[id]", "asc")];
-            if let Some(found) = self.contacts(&asked, person).await? {
+            if let Some(found) = self.contacts(&asked, person, apart).await? {
                 return Ok(Some(found));
             }
         }
@@ -69,10 +69,11 @@ impl Search<'_> {
     pub async fn newest_person(
         &self,
         person: &PersonFacts,
+        apart: &[u64],
         since: Option<At>,
     ) -> Result<Newest<Contact>, Fault> {
         let (seen, sure) = self.newest(Listing::NewestContacts, since).await?;
-        Ok(Newest { found: best(&seen.items, person), sure })
+        Ok(Newest { found: best(&seen.items, person, apart), sure })
     }
 
     /// Among the leads created last.
@@ -149,9 +150,14 @@ impl Search<'_> {
         Ok(false)
     }
 
-    async fn contacts(&self, query: &[(&str, &str)], person: &PersonFacts) -> Result<Option<Contact>, Fault> {
+    async fn contacts(
+        &self,
+        query: &[(&str, &str)],
+        person: &PersonFacts,
+        apart: &[u64],
+    ) -> Result<Option<Contact>, Fault> {
         let body = self.get("/api/v4/contacts", query).await?;
-        Ok(body.and_then(|body| best(page(&body, "contacts"), person)))
+        Ok(body.and_then(|body| best(page(&body, "contacts"), person, apart)))
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Value>, Fault> {
@@ -161,8 +167,9 @@ impl Search<'_> {
 
 /// Among those that really have a number or otherwise an e-mail of this person: one with leads, then the one
 /// changed last, then the oldest.
-fn best(contacts: &[Value], person: &PersonFacts) -> Option<Contact> {
+fn best(contacts: &[Value], person: &PersonFacts, apart: &[u64]) -> Option<Contact> {
     let hits = contacts.iter().filter(|contact| alive(contact)).filter_map(Contact::read);
+    let hits = hits.filter(|contact| !apart.contains(&contact.id));
     let ranked = hits.filter_map(|contact| {
         let by_phone = person.phones.iter().any(|phone| contact.has_phone(phone));
         let by_email = person.emails.iter().any(|email| contact.has_email(email));

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
 use super::{brackets, decode, read_entities, unread};
+use crate::bounded::{self, REQUEST};
 use crate::message::library::Library;
 use crate::message::outside::Outside;
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
@@ -17,8 +18,8 @@ use crate::request::IdempotencyKey;
 use crate::secret::Secret;
 use crate::signal::{Consent, Signal};
 
-/// A contact with forty linked leads has been seen; no real body is larger than this.
-const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// A contact with forty linked leads has been seen, and a note's text may be long; no real body is larger than this.
+const BODY_BYTES_MAX: usize = 512 * 1024;
 /// A code is valid for twenty minutes; a browser that reloads the page repeats it.
 const CONSENT_KEEP_S: u64 = 3600;
 /// Longer than amoCRM repeats a webhook.
@@ -141,7 +142,7 @@ impl Hooks for AmoHooks {
         let key = match Self::tail(request)? {
             Tail::Form if request.body.is_empty() => return Ok(Reception::Probe),
             Tail::Form => {
-                let form = form_urlencoded::parse(&request.body).collect();
+                let form = bounded::form(&request.body, &REQUEST)?;
                 self.verify_form(&form)?;
                 form_key(form)
             }
@@ -172,12 +173,8 @@ impl Hooks for AmoHooks {
 
     fn decode(&self, request: &Verified, _at: At) -> Result<Vec<Signal>, Undecodable> {
         let request = request.request();
-        match Self::tail(request).map_err(|refused| Undecodable(refused.why().to_owned()))? {
-            Tail::Form => {
-                let body =
-                    brackets::parse(&request.body).map_err(|too_much| Undecodable(too_much.to_string()))?;
-                decode::signals(&body, self.zone_field)
-            }
+        match Self::tail(request).map_err(|refused| Undecodable(refused.to_string()))? {
+            Tail::Form => decode::signals(&brackets::parse(&request.body)?, self.zone_field),
             Tail::Oauth => Ok(vec![consent_signal(&Query::of(request))]),
             Tail::Uninstall => {
                 let account = Query::of(request).get("account_id").unwrap_or_default().to_owned();
@@ -273,12 +270,13 @@ fn form_key(form: Form) -> IdempotencyKey {
     }
 }
 
-/// A decoded query; the first of equal names counts.
+/// A decoded query; the first of equal names counts. Of one that is too wide nothing is read, so every check fails.
 struct Query(Vec<(String, String)>);
 
 impl Query {
     fn of(request: &RawRequest) -> Self {
-        Self(form_urlencoded::parse(request.query.as_bytes()).into_owned().collect())
+        let pairs = bounded::form(request.query.as_bytes(), &REQUEST).unwrap_or_default().into_iter();
+        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
     fn get(&self, name: &str) -> Option<&str> {

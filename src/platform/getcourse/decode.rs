@@ -7,11 +7,15 @@ use super::hooks::HookKind;
 use super::money::{self, Amount};
 use super::params::{Params, SOURCES};
 use super::{Payments, Settings, dates, payments, status, text};
+use crate::bounded::{self, REQUEST};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
 use crate::process::event::{Author, ClientFacts, OrderFacts};
 use crate::process::{Money, Phone, Status};
 use crate::signal::{SeenOrder, Signal};
+
+/// Most offers of one order that are kept.
+const OFFERS_MAX: usize = 100;
 
 /// The request that is being read.
 pub struct Reading<'a> {
@@ -147,7 +151,7 @@ impl Reading<'_> {
             email: good,
             zone: self.value("zone").filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()),
             phone_confirmed: self.value("phone_confirmed").as_deref().and_then(yes_word),
-            email_bad: false,
+            ..ClientFacts::default()
         }
     }
 
@@ -248,13 +252,15 @@ fn is_number(text: &str) -> bool {
 pub fn offers(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
         .filter(|id| !id.is_empty())
+        .take(OFFERS_MAX)
         .map(str::to_owned)
         .collect()
 }
 
 /// What was ordered, in one line; JSON has been seen here as well as text.
 pub fn positions(text: &str) -> String {
-    if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
+    let list = bounded::json(text.as_bytes(), &REQUEST).ok();
+    if let Some(list) = list.and_then(|list| serde_json::from_value::<Vec<String>>(list).ok()) {
         return list.join(", ");
     }
     let lines = text.split(['\n', '\r']).flat_map(|line| line.split("\\n"));

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::params::Params;
 use super::{Payments, Settings, decode, payments, tech};
+use crate::bounded::Unread;
 use crate::platform::{HookAnswer, Hooks, Lacks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::problem::nearest;
 use crate::process::At;
@@ -132,7 +133,7 @@ impl Hooks for GcHooks {
     /// GetCourse signs nothing and calls from changing addresses [observed]; the secret in the path, compared
     /// before, is the whole check. A `secret` among the parameters is ignored.
     fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
-        Ok(self.reception(request))
+        self.reception(request)
     }
 
     /// Short and plain: a process may store it in a field of the order.
@@ -186,23 +187,26 @@ impl Hooks for GcHooks {
 }
 
 impl GcHooks {
-    fn reception(&self, request: &RawRequest) -> Reception {
+    fn reception(&self, request: &RawRequest) -> Result<Reception, Refused> {
         let (slot, digest) = if request.tail == "hook" {
-            let Ok(body) = tech::body(&request.body) else {
-                return if request.body.is_empty() { Reception::Probe } else { unread(request) };
+            let body = match tech::body(&request.body) {
+                Ok(body) => body,
+                Err(_) if request.body.is_empty() => return Ok(Reception::Probe),
+                Err(why) => return unread(request, why),
             };
             (tech::slot(&body), hash(&tech::content(&body)))
         } else {
-            let Ok(params) = Params::read(request) else {
-                return unread(request);
+            let params = match Params::read(request) {
+                Ok(params) => params,
+                Err(why) => return unread(request, why),
             };
             if params.is_empty() {
-                return Reception::Probe;
+                return Ok(Reception::Probe);
             }
             (self.slot(request, &params), params.digest())
         };
         let slot = slot.unwrap_or_else(|| format!("gc:unknown:{}", request.tail));
-        Reception::Keep(IdempotencyKey::SameAsLast { slot, digest })
+        Ok(Reception::Keep(IdempotencyKey::SameAsLast { slot, digest }))
     }
 
     fn signals(&self, request: &RawRequest) -> Result<Vec<Signal>, Undecodable> {
@@ -241,10 +245,15 @@ fn spaced(word: &str) -> String {
     spaced
 }
 
-/// A body that cannot be read is kept for a person; the same body again is a repeat.
-fn unread(request: &RawRequest) -> Reception {
+/// A broken body is kept for a person, and the same body again is a repeat; one that is too deep or too wide is
+/// no school's, and refused.
+fn unread(request: &RawRequest, why: Unread) -> Result<Reception, Refused> {
+    if let Unread::TooMuch(too_much) = why {
+        return Err(too_much.into());
+    }
     let digest = hash(&String::from_utf8_lossy(&request.body));
-    Reception::Keep(IdempotencyKey::SameAsLast { slot: format!("gc:unread:{}", request.tail), digest })
+    let slot = format!("gc:unread:{}", request.tail);
+    Ok(Reception::Keep(IdempotencyKey::SameAsLast { slot, digest }))
 }
 
 fn hash(text: &str) -> String {

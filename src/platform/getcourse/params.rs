@@ -1,14 +1,15 @@
 //! The parameters of a «Вызвать URL» request, wherever its administrator put them: query, form or JSON
 //! (sheet, 1.1 and pitfall 25). Never shows the secret that may be among them. Enter at [`Params::read`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::fields::{FIELDS, folded};
 use super::text;
-use crate::platform::{RawRequest, Undecodable};
+use crate::bounded::{self, REQUEST, TooMuch, Unread};
+use crate::platform::RawRequest;
 
 /// Not part of a request's content: the secret, and times that differ in every repeat.
 const IGNORED: [&str; 6] = ["secret", "ts", "ts64", "time", "timestamp", "rand"];
@@ -16,20 +17,36 @@ const IGNORED: [&str; 6] = ["secret", "ts", "ts64", "time", "timestamp", "rand"]
 /// Beginnings of the names of an order's source (G5).
 pub const SOURCES: [&str; 4] = ["utm_", "user_utm_", "deal_utm_", "custom_utm_"];
 
+/// Labels of an order's source that are kept, and the letters of each name and value.
+const LABELS_MAX: usize = 32;
+const LABEL_NAME_MAX: usize = 64;
+const LABEL_MAX: usize = 512;
+
 /// Names and raw values, the body's before the query's; nested JSON names are joined by `_`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Params(Vec<(String, String)>);
+pub struct Params {
+    pairs: Vec<(String, String)>,
+    /// Folded name → its places in `pairs`: a field is looked up under many names.
+    places: HashMap<String, Vec<usize>>,
+}
 
 impl Params {
-    pub fn read(request: &RawRequest) -> Result<Self, Undecodable> {
+    pub fn read(request: &RawRequest) -> Result<Self, Unread> {
         let mut pairs = body(request)?;
-        pairs.extend(form(request.query.as_bytes()));
+        pairs.extend(form(request.query.as_bytes())?);
+        if pairs.len() > REQUEST.values {
+            return Err(TooMuch::Values.into());
+        }
         pairs.retain(|(name, _)| name != "secret");
-        Ok(Self(pairs))
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, (name, _)) in pairs.iter().enumerate() {
+            places.entry(folded(name)).or_default().push(place);
+        }
+        Ok(Self { pairs, places })
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs.is_empty()
     }
 
     /// Raw values of one of our fields, the best name first. A name given by the school replaces all of our
@@ -48,9 +65,8 @@ impl Params {
                 .map(folded)
                 .collect(),
         };
-        names.into_iter().flat_map(|name| {
-            self.0.iter().filter(move |(have, _)| folded(have) == name).map(|(_, value)| value.as_str())
-        })
+        let places = names.into_iter().filter_map(|name| self.places.get(&name)).flatten();
+        places.map(|place| self.pairs[*place].1.as_str())
     }
 
     /// Names that nothing reads, also with the school's own names.
@@ -60,30 +76,37 @@ impl Params {
             FIELDS.iter().flat_map(|known| std::iter::once(known.name).chain(known.synonyms.iter().copied()));
         let read: BTreeSet<String> = ours.chain(IGNORED).chain(own).map(folded).collect();
         let is_source = |name: &str| SOURCES.iter().any(|beginning| name.starts_with(beginning));
-        let names = self.0.iter().map(|(name, _)| name);
+        let names = self.pairs.iter().map(|(name, _)| name);
         names.filter(|name| !is_source(name) && !read.contains(&folded(name))).cloned().collect()
     }
 
     /// Whether a request of this address can bring this fact: the parameter is there, empty or not.
     pub fn has(&self, name: &str, given: &BTreeMap<String, String>) -> bool {
         let is_source = SOURCES.iter().any(|beginning| name.starts_with(beginning));
-        self.raw(name, given).next().is_some()
-            || (is_source && self.0.iter().any(|(have, _)| folded(have) == folded(name)))
+        self.raw(name, given).next().is_some() || (is_source && self.places.contains_key(&folded(name)))
     }
 
-    /// All parameters whose name has one of these beginnings, cleaned, by name.
+    /// The parameters whose name has one of these beginnings, cleaned and cut, by name; of too many the first.
     pub fn starting(&self, beginnings: &[&str]) -> BTreeMap<String, String> {
-        self.0
-            .iter()
-            .filter(|(name, _)| beginnings.iter().any(|beginning| name.starts_with(beginning)))
-            .filter_map(|(name, value)| Some((name.clone(), text::clean(value)?)))
-            .collect()
+        let mut found = BTreeMap::new();
+        for (name, value) in &self.pairs {
+            let is_meant = beginnings.iter().any(|beginning| name.starts_with(beginning));
+            if !is_meant || name.chars().nth(LABEL_NAME_MAX).is_some() {
+                continue;
+            }
+            if let Some(value) = text::clean(value)
+                && (found.len() < LABELS_MAX || found.contains_key(name))
+            {
+                found.insert(name.clone(), value.chars().take(LABEL_MAX).collect());
+            }
+        }
+        found
     }
 
     /// Equal for two requests with the same content, whatever their order and encoding.
     pub fn digest(&self) -> String {
         let mut content: Vec<(&str, String)> = self
-            .0
+            .pairs
             .iter()
             .filter(|(name, _)| !IGNORED.contains(&name.as_str()))
             .filter_map(|(name, value)| Some((name.as_str(), text::clean(value)?)))
@@ -99,31 +122,30 @@ impl Params {
     }
 }
 
-fn body(request: &RawRequest) -> Result<Vec<(String, String)>, Undecodable> {
+fn body(request: &RawRequest) -> Result<Vec<(String, String)>, Unread> {
     let first = request.body.iter().find(|byte| !byte.is_ascii_whitespace());
     let says_json = request.header("content-type").is_some_and(|kind| kind.contains("json"));
     match first {
         None => Ok(Vec::new()),
         Some(b'{' | b'[') => json(&request.body),
         Some(_) if says_json => json(&request.body),
-        Some(_) => Ok(form(&request.body).collect()),
+        Some(_) => Ok(form(&request.body)?),
     }
 }
 
-fn form(bytes: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
-    form_urlencoded::parse(bytes).map(|(name, value)| (name.trim().to_lowercase(), value.into_owned()))
+fn form(bytes: &[u8]) -> Result<Vec<(String, String)>, TooMuch> {
+    let pairs = bounded::form(bytes, &REQUEST)?.into_iter();
+    Ok(pairs.map(|(name, value)| (name.trim().to_lowercase(), value.into_owned())).collect())
 }
 
-fn json(body: &[u8]) -> Result<Vec<(String, String)>, Undecodable> {
-    // The parser's own message may quote the body; the position is enough to find the fault.
-    let value: Value = serde_json::from_slice(body).map_err(|error| {
-        Undecodable(format!("broken JSON at line {}, column {}", error.line(), error.column()))
-    })?;
+fn json(body: &[u8]) -> Result<Vec<(String, String)>, Unread> {
+    let value = bounded::json(body, &REQUEST)?;
     let mut pairs = Vec::new();
     flatten("", &value, &mut pairs);
     Ok(pairs)
 }
 
+/// The names are bounded: [`bounded::json`] counts each with those that it stands under.
 fn flatten(name: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => {
@@ -189,10 +211,43 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_a_source_are_bounded() {
+        let many: String = (0..100).map(|n| format!("utm_{n:03}={}&", "a".repeat(600))).collect();
+        let named = format!("utm_{}=1&utm_source=vk", "n".repeat(80));
+        let params = Params::read(&request("", "", &format!("utm_medium=cpc&{many}{named}"))).unwrap();
+        let labels = params.starting(&SOURCES);
+        assert_eq!((labels.len(), labels["utm_medium"].as_str()), (LABELS_MAX, "cpc"));
+        assert!(labels.values().all(|value| value.len() <= LABEL_MAX));
+    }
+
+    #[test]
+    fn a_body_that_is_too_deep_or_too_wide_is_not_built() {
+        let deep = format!("{}1{}", r#"{"a":"#.repeat(40), "}".repeat(40));
+        let names = format!(
+            r#"{{"{0}":{{"{0}":{{{1}}}}}}}"#,
+            "n".repeat(900),
+            r#""k":1,"#.repeat(200).trim_end_matches(',')
+        );
+        for (body, expected) in [
+            (deep, TooMuch::Depth),
+            (format!("[{}]", "[],".repeat(4_000).trim_end_matches(',')), TooMuch::Values),
+            (format!("[{}]", "0,".repeat(6_000).trim_end_matches(',')), TooMuch::Values),
+            (names, TooMuch::Names),
+            (format!(r#"{{"{}":1}}"#, "n".repeat(2_000)), TooMuch::Name),
+            ("a=1&".repeat(6_000), TooMuch::Values),
+            (format!("a={}", "x".repeat(200_000)), TooMuch::Value),
+        ] {
+            assert_eq!(Params::read(&request("", "", &body)), Err(expected.into()));
+        }
+        let both = request(&"b=1&".repeat(3_000), "", &"a=1&".repeat(3_000));
+        assert_eq!(Params::read(&both), Err(TooMuch::Values.into()));
+    }
+
+    #[test]
     fn json_broken_by_a_quote_is_said_without_its_content() {
         let broken =
             request("", "application/json", r#"{"positions":"Пакет "Всё сразу"","email":"m@example.ru"}"#);
-        let Undecodable(why) = Params::read(&broken).unwrap_err();
+        let why = Params::read(&broken).unwrap_err().to_string();
         assert!(why.contains("broken JSON") && !why.contains("example"), "{why}");
     }
 }

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::{dates, decode, money, status, text};
+use crate::bounded::{self, REQUEST, Unread};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
 use crate::process::event::{ClientFacts, OrderFacts};
@@ -14,11 +15,8 @@ use crate::process::{At, Money, Phone, Status};
 use crate::signal::{SeenOrder, Signal};
 
 /// The body without its `json` wrapper.
-pub fn body(bytes: &[u8]) -> Result<Value, Undecodable> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-        Undecodable(format!("broken JSON at line {}, column {}", error.line(), error.column()))
-    })?;
-    match value {
+pub fn body(bytes: &[u8]) -> Result<Value, Unread> {
+    match bounded::json(bytes, &REQUEST)? {
         Value::Object(mut map) if map.len() == 1 && map.contains_key("json") => {
             Ok(map.remove("json").unwrap_or_default())
         }
@@ -137,7 +135,7 @@ pub fn client(user: &Value) -> ClientFacts {
         email_typed: text("email").filter(|email| parse_email(email).is_none()),
         zone: None,
         phone_confirmed: yes(field(user, "phone_confirmed")),
-        email_bad: false,
+        ..ClientFacts::default()
     }
 }
 

@@ -6,7 +6,9 @@ use toml::Value;
 use super::settings::Tls;
 use super::{MailCourier, Settings, SmtpPost, check, settings};
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
+use crate::platform::entry::{
+    self, Account, AccountSign, Connected, OfSchool, Platform, PlatformKind, Wires,
+};
 use crate::process::Target;
 
 pub static PLATFORM: Platform = Platform {
@@ -45,8 +47,9 @@ impl entry::Settings for Settings {
             Some(post) => post,
             None => Box::new(SmtpPost::open(self)?),
         };
-        let account =
-            Account { platform: PLATFORM.name, of: &self.host, per_second: self.letters_per_second };
+        let user = self.user.as_ref().map(|user| AccountSign::new("mail.user", user));
+        let of = entry::budget_of(&self.host, user.as_ref());
+        let account = Account { platform: PLATFORM.name, of: &of, per_second: self.letters_per_second };
         let courier = wires.paced(account, Box::new(MailCourier::new(self, post)));
         Ok(Connected { courier: Some((Target::Mail, courier)), ..Connected::default() })
     }

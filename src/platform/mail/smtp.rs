@@ -1,8 +1,9 @@
-//! The mail server over lettre, one connection per letter, command by command: only this way can a loss
-//! before the letter's end be told from one after it. Never opens an unprotected connection to another
+//! The mail server over lettre, one letter after another on one connection, command by command: only this way can a
+//! loss before the letter's end be told from one after it. Never opens an unprotected connection to another
 //! machine. Enter at [`SmtpPost::open`].
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,10 +13,22 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
+use tokio::time::Instant;
 
 use super::letter::{Written, sender};
 use super::settings::{Settings, Tls};
+use crate::clock::stopwatch;
 use crate::platform::post::{Outgoing, Post, PostFault, SmtpStage};
+
+/// A connection is used for the next letter within this time: greeting, TLS and sign-in of a slow server take longer
+/// than a letter. Servers close one that is silent for minutes.
+const KEPT: Duration = Duration::from_secs(20);
+
+/// Letters over one connection; servers limit them, most to a hundred.
+const LETTERS_MAX: u32 = 50;
+
+/// The server says that it closes the connection.
+const CLOSES: u16 = 421;
 
 /// A school's mail server.
 pub struct SmtpPost {
@@ -27,6 +40,14 @@ pub struct SmtpPost {
     credentials: Option<Credentials>,
     hello: ClientId,
     timeout: Duration,
+    /// Signed in, and between two letters.
+    kept: Arc<Mutex<Option<Kept>>>,
+}
+
+struct Kept {
+    connection: AsyncSmtpConnection,
+    letters: u32,
+    since: Instant,
 }
 
 impl SmtpPost {
@@ -63,6 +84,7 @@ impl SmtpPost {
             credentials,
             hello: ClientId::Domain(from.email.domain().to_owned()),
             timeout: Duration::from_secs(settings.timeout_s),
+            kept: Arc::default(),
         })
     }
 
@@ -87,17 +109,56 @@ impl SmtpPost {
         Ok(connection)
     }
 
-    /// All commands up to the point where the server waits for the letter.
-    async fn announced(&self, from: Address, to: Address) -> Result<AsyncSmtpConnection, PostFault> {
+    /// A connection on which the server waits for the letter, and how many it has taken before.
+    async fn announced(&self, from: Address, to: Address) -> Result<(AsyncSmtpConnection, u32), PostFault> {
+        let kept = self.kept().take().filter(|kept| kept.since.elapsed() < KEPT);
+        if let Some(Kept { mut connection, letters, .. }) = kept {
+            let announcing = announce(&mut connection, from.clone(), to.clone());
+            match tokio::time::timeout(self.timeout / 2, announcing).await {
+                // It was closed meanwhile: nothing was sent, and a new one is opened.
+                Err(_) | Ok(Err(PostFault::NotSent(_))) => {}
+                Ok(Err(PostFault::Refused { reply, .. })) if reply.code == CLOSES => {}
+                Ok(done) => return done.map(|()| (connection, letters)),
+            }
+        }
         let mut connection = self.connected().await?;
-        let answered = connection.command(Mail::new(Some(from), vec![])).await;
-        answered.map_err(|error| before_end(SmtpStage::Sender, &error))?;
-        let answered = connection.command(Rcpt::new(to, vec![])).await;
-        answered.map_err(|error| before_end(SmtpStage::Recipient, &error))?;
-        let answered = connection.command(Data).await;
-        answered.map_err(|error| before_end(SmtpStage::Content, &error))?;
-        Ok(connection)
+        announce(&mut connection, from, to).await?;
+        Ok((connection, 0))
     }
+
+    /// Keeps the connection for the next letter, and takes leave of the server if none comes.
+    fn keep(&self, connection: AsyncSmtpConnection, letters: u32) {
+        let since = stopwatch();
+        *self.kept() = Some(Kept { connection, letters, since });
+        let kept = Arc::downgrade(&self.kept);
+        tokio::spawn(async move {
+            tokio::time::sleep(KEPT).await;
+            let Some(kept) = kept.upgrade() else { return };
+            let old = kept.lock().unwrap_or_else(PoisonError::into_inner).take_if(|kept| kept.since == since);
+            if let Some(old) = old {
+                leave(old.connection).await;
+            }
+        });
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All commands up to the point where the server waits for the letter.
+async fn announce(connection: &mut AsyncSmtpConnection, from: Address, to: Address) -> Result<(), PostFault> {
+    let answered = connection.command(Mail::new(Some(from), vec![])).await;
+    answered.map_err(|error| before_end(SmtpStage::Sender, &error))?;
+    let answered = connection.command(Rcpt::new(to, vec![])).await;
+    answered.map_err(|error| before_end(SmtpStage::Recipient, &error))?;
+    let answered = connection.command(Data).await;
+    answered.map(drop).map_err(|error| before_end(SmtpStage::Content, &error))
+}
+
+/// How a connection ends does not matter.
+async fn leave(mut connection: AsyncSmtpConnection) {
+    let _ = tokio::time::timeout(Duration::from_secs(1), connection.quit()).await;
 }
 
 #[async_trait]
@@ -105,14 +166,17 @@ impl Post for SmtpPost {
     async fn send(&self, letter: &Outgoing) -> Result<(), PostFault> {
         let Written { from, to, raw } = letter.written()?;
         let announced = tokio::time::timeout(self.timeout, self.announced(from, to)).await;
-        let mut connection =
+        let (mut connection, letters) =
             announced.map_err(|_| PostFault::NotSent("the server is too slow".to_owned()))??;
         let taken = tokio::time::timeout(self.timeout, connection.message(&raw)).await;
         taken.map_err(|_| PostFault::BrokenOff("no reply to the letter in time".to_owned()))?.map_err(
             |error| refusal(SmtpStage::Content, &error).unwrap_or_else(|| PostFault::BrokenOff(kind(&error))),
         )?;
-        // The letter is accepted; how the connection ends no longer matters.
-        let _ = tokio::time::timeout(Duration::from_secs(1), connection.quit()).await;
+        // The letter is accepted. After any failure the connection is dropped: nobody knows its state.
+        match letters + 1 {
+            LETTERS_MAX.. => leave(connection).await,
+            letters => self.keep(connection, letters),
+        }
         Ok(())
     }
 }
@@ -166,6 +230,8 @@ mod tests {
         rcpt: &'static str,
         data: &'static str,
         end: &'static str,
+        /// Afterwards it closes the connection.
+        letters: usize,
     }
 
     const GOOD: Script = Script {
@@ -174,11 +240,12 @@ mod tests {
         rcpt: "250 2.1.5 ok",
         data: "354 go on",
         end: "250 2.0.0 queued as 4F2",
+        letters: usize::MAX,
     };
 
     async fn talk(stream: TcpStream, script: Script) -> String {
         let mut stream = BufReader::new(stream);
-        let mut heard = String::new();
+        let (mut heard, mut letters) = (String::new(), 0);
         stream.write_all(format!("{}\r\n", script.greeting).as_bytes()).await.unwrap();
         loop {
             let mut line = String::new();
@@ -209,6 +276,10 @@ mod tests {
                     return heard;
                 }
                 stream.write_all(format!("{}\r\n", script.end).as_bytes()).await.unwrap();
+                letters += 1;
+                if letters == script.letters {
+                    return heard;
+                }
             }
         }
     }
@@ -244,6 +315,7 @@ mod tests {
         let (settings, heard) = server(GOOD).await;
         let post = SmtpPost::open(&settings).unwrap();
         assert_eq!(post.send(&letter("m@пример.рф")).await, Ok(()));
+        drop(post);
         let heard = heard.await.unwrap();
         for part in [
             "EHLO school.example",
@@ -272,6 +344,7 @@ mod tests {
             ..letter("m@example.ru")
         };
         assert_eq!(post.send(&letter).await, Ok(()));
+        drop(post);
         let heard = heard.await.unwrap();
         for part in [
             "EHLO xn--80atdl2c.xn--p1ai",
@@ -281,6 +354,29 @@ mod tests {
             assert!(heard.contains(part), "{part} is not in\n{heard}");
         }
         assert!(heard.is_ascii());
+    }
+
+    /// Greeting and sign-in once, then letters; a connection that the server has closed meanwhile is opened anew.
+    #[tokio::test]
+    async fn letters_that_follow_one_another_use_one_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let post = SmtpPost::open(&settings(listener.local_addr().unwrap().port())).unwrap();
+        let server = tokio::spawn(async move {
+            let mut heard = Vec::new();
+            for letters in [2, 9] {
+                let stream = listener.accept().await.unwrap().0;
+                heard.push(talk(stream, Script { letters, ..GOOD }).await);
+            }
+            heard
+        });
+        for _ in 0..3 {
+            assert_eq!(post.send(&letter("m@example.ru")).await, Ok(()));
+        }
+        drop(post);
+        let heard = server.await.unwrap();
+        let counts =
+            heard.iter().map(|heard| (heard.matches("EHLO").count(), heard.matches("MAIL FROM").count()));
+        assert_eq!(counts.collect::<Vec<_>>(), [(1, 2), (1, 1)]);
     }
 
     #[tokio::test]

@@ -45,7 +45,7 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
     }
 
     fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
-        let fields = Fields::read(request);
+        let fields = Fields::read(request)?;
         if !E::MARKS.iter().any(|mark| fields.text(mark).is_some()) {
             return Ok(Reception::Probe);
         }
@@ -58,7 +58,7 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
     }
 
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
-        self.0.signals(Fields::read(request.request()), at)
+        self.0.signals(Fields::read(request.request())?, at)
     }
 
     fn unread(&self, request: &RawRequest) -> Vec<String> {
@@ -68,7 +68,7 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
                 None => *known == name,
             })
         };
-        let fields = Fields::read(request);
+        let fields = Fields::read(request).unwrap_or_default();
         let (field, events) = E::EVENTS;
         let event = fields.text(field).filter(|event| !events.contains(event));
         let event = event.map(|event| format!("{field}: {event}"));

@@ -17,6 +17,7 @@ pub mod zadarma;
 use sha2::{Digest, Sha256};
 
 use super::RawRequest;
+use crate::bounded::{self, REQUEST, TooMuch};
 use crate::process::Phone;
 use crate::request::IdempotencyKey;
 
@@ -29,11 +30,15 @@ const KEEP_S: u64 = 48 * 3600;
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    pub fn read(request: &RawRequest) -> Self {
+    pub fn read(request: &RawRequest) -> Result<Self, TooMuch> {
         let said = [request.query.as_bytes(), request.body.as_slice()];
-        let pairs = said.into_iter().flat_map(form_urlencoded::parse);
         let clean = |text: &str| text.trim().to_owned();
-        Self(pairs.map(|(name, value)| (name.trim().to_lowercase(), clean(&value))).collect())
+        let mut fields = Vec::new();
+        for bytes in said {
+            let pairs = bounded::form(bytes, &REQUEST)?.into_iter();
+            fields.extend(pairs.map(|(name, value)| (name.trim().to_lowercase(), clean(&value))));
+        }
+        Ok(Self(fields))
     }
 
     /// All names, in lower case.
@@ -106,7 +111,7 @@ mod tests {
 
     #[test]
     fn one_event_has_one_key_however_it_is_sent() {
-        let key = |query: &str, body: &str| Fields::read(&request("GET", query, body)).key("x");
+        let key = |query: &str, body: &str| Fields::read(&request("GET", query, body)).unwrap().key("x");
         assert_eq!(key("event=1&call_id=7", ""), key("", "call_id=7&event=1"));
         assert_eq!(key("Event=1", ""), key("event=1", ""));
         assert_ne!(key("event=1&call_id=7", ""), key("event=1&call_id=8", ""));

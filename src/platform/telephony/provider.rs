@@ -13,7 +13,7 @@ use super::statistics::{LineReconciler, Statistics};
 use crate::clock::Clock;
 use crate::message::library::Library;
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{Account, AccountSign, Connected, OfSchool, Settings, Wires};
+use crate::platform::entry::{self, Account, AccountSign, Connected, OfSchool, Settings, Wires};
 use crate::platform::http::Http;
 use crate::platform::survey::Survey;
 use crate::platform::{Courier, Hooks, Reconciler};
@@ -59,6 +59,8 @@ pub struct LineEnds {
 /// What a provider's courier and statistics are built from.
 pub struct LineWires<'a> {
     facts: LineFacts<'a>,
+    /// The account of the budget: several schools may call one address with accounts of their own.
+    account: String,
     school: &'a OfSchool<'a>,
     wires: &'a mut dyn Wires,
 }
@@ -66,8 +68,8 @@ pub struct LineWires<'a> {
 impl LineWires<'_> {
     /// HTTP behind the budget of the account's API.
     pub fn http(&mut self) -> Result<Arc<dyn Http>, String> {
-        let LineFacts { name, account: of, timeout_s, requests_per_second: per_second, .. } = self.facts;
-        self.wires.http(name, timeout_s, Account { platform: name, of, per_second })
+        let LineFacts { name, timeout_s, requests_per_second: per_second, .. } = self.facts;
+        self.wires.http(name, timeout_s, Account { platform: name, of: &self.account, per_second })
     }
 
     /// The starter, if this provider starts the school's calls.
@@ -110,6 +112,12 @@ impl LineWires<'_> {
     }
 }
 
+/// The address or the cabinet, and the sign of the account there.
+fn account_of<L: LineSettings>(settings: &L) -> String {
+    let sign = settings.account_signs(&|name| std::env::var(name).ok()).into_iter().next();
+    entry::budget_of(settings.facts().account, sign.as_ref())
+}
+
 impl<L: LineSettings> Settings for L {
     fn url_mut(&mut self) -> Option<&mut String> {
         Some(self.address_mut())
@@ -130,7 +138,9 @@ impl<L: LineSettings> Settings for L {
 
     fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String> {
         let facts = self.facts();
-        let LineEnds { starter, statistics } = self.way_out(&mut LineWires { facts, school, wires })?;
+        let account = account_of(self);
+        let LineEnds { starter, statistics } =
+            self.way_out(&mut LineWires { facts, account, school, wires })?;
         let roster = &school.process.roster;
         let courier =
             starter.map(|starter| -> Arc<dyn Courier> { Arc::new(LineCourier::new(starter, roster)) });
@@ -146,7 +156,8 @@ impl<L: LineSettings> Settings for L {
 
     fn survey(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Option<Box<dyn Survey>>, String> {
         let facts = self.facts();
-        let found = self.extensions(&mut LineWires { facts, school, wires })?;
+        let account = account_of(self);
+        let found = self.extensions(&mut LineWires { facts, account, school, wires })?;
         Ok(found.map(|extensions| -> Box<dyn Survey> {
             Box::new(LineSurvey { provider: facts.name, extensions })
         }))

@@ -20,9 +20,16 @@ const GROUP: usize = 256;
 type Completion = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> Completion + Send>;
 
+enum Work {
+    /// In one transaction with others.
+    Shared(Job),
+    /// Outside of any transaction.
+    Alone(Job),
+}
+
 pub struct Group {
     /// `None` only while it is being dropped.
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::Sender<Work>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,9 +52,29 @@ impl Group {
         T: Send + 'static,
         E: From<StoreError> + From<rusqlite::Error> + Send + 'static,
     {
+        self.send(Work::Shared, move |db| whole(db, work)).await
+    }
+
+    /// Runs `work` on the thread between two transactions.
+    pub async fn run_alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.send(Work::Alone, move |db| catch_unwind(AssertUnwindSafe(|| work(db)))).await
+    }
+
+    async fn send<T, E>(
+        &self,
+        kind: fn(Job) -> Work,
+        work: impl FnOnce(&Connection) -> std::thread::Result<Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |db| {
-            let done = whole(db, work);
+            let done = work(db);
             Box::new(move |synced| {
                 // A caller that stopped waiting gets no result; its work is done all the same.
                 let _ = answer.send(match synced {
@@ -58,7 +85,7 @@ impl Group {
         });
         let ended = || E::from(StoreError::Unreachable("its thread has ended; see the log".to_owned()));
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
-        jobs.send(job).await.map_err(|_| ended())?;
+        jobs.send(kind(job)).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
@@ -96,10 +123,19 @@ pub fn whole<T, E: From<rusqlite::Error>>(
     done
 }
 
-fn serve(db: &Connection, mut queued: mpsc::Receiver<Job>) {
+fn serve(db: &Connection, mut queued: mpsc::Receiver<Work>) {
     let mut answers = Vec::with_capacity(GROUP);
-    while let Some(first) = queued.blocking_recv() {
-        let synced = commit_group(db, first, &mut queued, &mut answers);
+    let mut held = None;
+    while let Some(work) = held.take().or_else(|| queued.blocking_recv()) {
+        let first = match work {
+            Work::Shared(first) => first,
+            Work::Alone(job) => {
+                job(db)(Ok(()));
+                continue;
+            }
+        };
+        let (synced, next) = commit_group(db, first, &mut queued, &mut answers);
+        held = next;
         if let Err(error) = &synced {
             tracing::error!(%error, callers = answers.len(), "a group of the embedded store was not committed");
         }
@@ -109,11 +145,29 @@ fn serve(db: &Connection, mut queued: mpsc::Receiver<Job>) {
     }
 }
 
-/// One transaction with `first` and the work queued after it.
+/// One transaction with `first` and the work queued after it, up to work that runs alone, which is returned.
 fn commit_group(
     db: &Connection,
     first: Job,
-    queued: &mut mpsc::Receiver<Job>,
+    queued: &mut mpsc::Receiver<Work>,
+    answers: &mut Vec<Completion>,
+) -> (Result<(), StoreError>, Option<Work>) {
+    let mut alone = None;
+    let mut more = || match queued.try_recv() {
+        Ok(Work::Shared(job)) => Some(job),
+        Ok(work) => {
+            alone = Some(work);
+            None
+        }
+        Err(_) => None,
+    };
+    (commit(db, first, &mut more, answers), alone)
+}
+
+fn commit(
+    db: &Connection,
+    first: Job,
+    more: &mut dyn FnMut() -> Option<Job>,
     answers: &mut Vec<Completion>,
 ) -> Result<(), StoreError> {
     let begun = db.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
@@ -128,7 +182,7 @@ fn commit_group(
                 "the transaction was rolled back, the disk may be full".to_owned(),
             ));
         }
-        next = if answers.len() < GROUP { queued.try_recv().ok() } else { None };
+        next = if answers.len() < GROUP { more() } else { None };
     }
     let synced = db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
     if synced.is_err() && !db.is_autocommit() {

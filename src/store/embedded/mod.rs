@@ -7,20 +7,22 @@ mod read;
 mod schema;
 mod shared;
 mod unit;
+mod wipe;
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::clock::{Clock, WallClock};
+use crate::private;
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry,
-    Lease, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
+    Lease, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake, Wiped, Wiping,
 };
 use group::Group;
 
@@ -28,6 +30,8 @@ use group::Group;
 pub struct Embedded {
     side: Executor,
     clock: Arc<dyn Clock>,
+    /// `None` in memory.
+    folder: Option<PathBuf>,
     /// Locked while the store is open; dropped last, after the thread has ended.
     _lock: Option<FolderLock>,
 }
@@ -47,8 +51,9 @@ impl Embedded {
         let failed = |what: &str, error: std::io::Error| {
             StoreError::Unreachable(format!("{what} {}: {error}", folder.display()))
         };
-        std::fs::create_dir_all(folder).map_err(|error| failed("cannot make", error))?;
-        let file = File::create(folder.join("lock")).map_err(|error| failed("cannot write in", error))?;
+        private::folder(folder).map_err(|error| failed("cannot make", error))?;
+        let mine = |name: &str| private::options().write(true).open(folder.join(name));
+        let file = mine("lock").map_err(|error| failed("cannot write in", error))?;
         let lock = FolderLock::take(file).map_err(|error| match error {
             TryLockError::WouldBlock => StoreError::Unreachable(format!(
                 "another process uses {}: stop it, or give this one a folder of its own",
@@ -56,11 +61,18 @@ impl Embedded {
             )),
             TryLockError::Error(error) => failed("cannot lock", error),
         })?;
+        // SQLite gives its log the rights of the file, which is made here.
+        mine("dozvon.sqlite").map_err(|error| failed("cannot write in", error))?;
         let db = Connection::open(folder.join("dozvon.sqlite"))?;
         schema::prepare(&db)?;
         // The folder's last owner is dead, otherwise the lock would be held; its leases end with it.
         db.execute("DELETE FROM lease", [])?;
-        Ok(Self { side: Executor::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: Some(lock) })
+        Ok(Self {
+            side: Executor::Thread(Group::start(db)?),
+            clock: Arc::new(WallClock),
+            folder: Some(folder.to_owned()),
+            _lock: Some(lock),
+        })
     }
 
     /// Opens a store that another process may be working with: to read, or to append to the inbox.
@@ -71,14 +83,24 @@ impl Embedded {
         }
         let db = Connection::open(file)?;
         schema::connect(&db)?;
-        Ok(Self { side: Executor::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
+        Ok(Self {
+            side: Executor::Thread(Group::start(db)?),
+            clock: Arc::new(WallClock),
+            folder: Some(folder.to_owned()),
+            _lock: None,
+        })
     }
 
     /// A store that exists only as long as the value; every call runs inline, without a thread.
     pub fn in_memory() -> StoreResult<Self> {
         let db = Connection::open_in_memory()?;
         schema::prepare(&db)?;
-        Ok(Self { side: Executor::Inline(Box::new(Mutex::new(db))), clock: Arc::new(WallClock), _lock: None })
+        Ok(Self {
+            side: Executor::Inline(Box::new(Mutex::new(db))),
+            clock: Arc::new(WallClock),
+            folder: None,
+            _lock: None,
+        })
     }
 
     /// Leases, locks and budgets use `clock` instead of the wall clock.
@@ -288,6 +310,15 @@ impl Store for Embedded {
     async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> StoreResult<u64> {
         let school = school.clone();
         self.run(move |db| read::forget_raw(db, school.as_str(), before, max.min(BATCH_MAX))).await
+    }
+
+    async fn wipe(&self, _school: &SchoolId, what: Wiping) -> StoreResult<Wiped> {
+        match (&self.side, self.folder.clone()) {
+            (Executor::Thread(group), Some(folder)) => {
+                group.run_alone(move |db| wipe::wipe(db, &folder, what)).await
+            }
+            _ => Ok(Wiped::Done),
+        }
     }
 
     async fn ping(&self) -> StoreResult<()> {

@@ -66,10 +66,11 @@ pub fn prepare(db: &Connection) -> StoreResult<()> {
 /// Sets the connection up; writes nothing, because another process may be writing.
 pub fn connect(db: &Connection) -> StoreResult<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    // FULL: the log is synced at every commit, so acknowledged requests survive a power cut.
+    // FULL: the log is synced at every commit, so acknowledged requests survive a power cut. What is deleted is
+    // written over; `wipe` does the rest.
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -16000;",
+         PRAGMA cache_size = -16000; PRAGMA secure_delete = ON;",
     )?;
     let form: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if form > FORM {

@@ -7,7 +7,8 @@ use super::RedisStore;
 use super::keys::SchoolKeys;
 use super::life_ms;
 use crate::process::SchoolId;
-use crate::store::{Beat, Contents, Fence, Kinds, Lease, Plan, Signs, StoreResult, key};
+use crate::store::body::unpack;
+use crate::store::{Beat, Contents, Fence, Kinds, Lease, Plan, Record, Signs, StoreError, StoreResult, key};
 
 /// Names of records that one call of `Store::unlist_gone` looks at.
 const LOOKED_AT: usize = 500;
@@ -66,4 +67,12 @@ impl RedisStore {
         let left = if lease == Lease::Held { Some(ours) } else { found.clone() };
         Ok((lease, Contents { token, place, kinds, found, left }))
     }
+}
+
+/// A record as it is stored: `<version>:<body>`.
+pub(super) fn record(stored: &[u8]) -> StoreResult<Record> {
+    let unreadable = || StoreError::Unreadable("a record without a version".to_owned());
+    let colon = stored.iter().position(|byte| *byte == b':').ok_or_else(unreadable)?;
+    let version = std::str::from_utf8(&stored[..colon]).ok().and_then(|text| text.parse().ok());
+    Ok(Record { version: version.ok_or_else(unreadable)?, body: unpack(&stored[colon + 1..])? })
 }

@@ -10,6 +10,7 @@
 //! | `inbox` | sorted set of unacknowledged places |
 //! | `raw` | stream of accepted requests, id `<place>-0`, `a` microseconds, `b` body |
 //! | `items` | the same of appended entries, until they are acknowledged |
+//! | `raw:new`, `items:new` | a copy of one of them that will take its place |
 //! | `seen:<hash>` | idempotency key: empty, or the last digest of a slot |
 //! | `r:<key>` | record: `<version>:<body>` |
 //! | `names` | sorted set of the records' keys, for scans |

@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo};
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture,
@@ -17,6 +18,7 @@ use redis::{
 };
 
 use super::address::{Address, AddressForm, Certificates, Service, tcp};
+use super::info::{fact, weak};
 use super::keys;
 use crate::store::{StoreError, StoreResult, Weakness};
 
@@ -37,9 +39,6 @@ const QUEUES: usize = 16;
 
 /// Commands that wait for one connection's writer.
 const QUEUE: usize = 1024;
-
-/// A server that uses this share of its permitted memory is nearly full.
-const FULL_PERCENT: u64 = 90;
 
 /// Most nodes of a Cluster that one command is redirected through.
 const NODES_MAX: usize = 4;
@@ -186,6 +185,16 @@ impl Link {
         command.query_async(&mut self.next_connection()).await.map_err(|error| self.fault(&error))
     }
 
+    /// Runs a command on every node.
+    pub async fn on_all(&self, command: &Cmd) -> StoreResult<()> {
+        let Connections::Cluster(cluster) = &self.connections else {
+            return self.query::<Value>(command).await.map(drop);
+        };
+        let all = (MultipleNodeRoutingInfo::AllNodes, Some(ResponsePolicy::AllSucceeded));
+        let done = cluster.clone().route_command(command.clone(), RoutingInfo::MultiNode(all)).await;
+        done.map(drop).map_err(|error| self.fault(&error))
+    }
+
     /// Whether new connections are needed, or the master has to be asked for again.
     pub fn is_stale(&self) -> bool {
         let has_moved = self.is_moving && self.has_failed.load(Ordering::Relaxed);
@@ -297,7 +306,7 @@ impl Link {
     }
 
     /// The `INFO` text of every node.
-    async fn infos(&self, info: &Cmd) -> StoreResult<Vec<String>> {
+    pub async fn infos(&self, info: &Cmd) -> StoreResult<Vec<String>> {
         match self.connections {
             Connections::Single(_) => Ok(vec![self.query(info).await?]),
             Connections::Cluster(_) => {
@@ -309,8 +318,7 @@ impl Link {
     /// Refuses a server that is too old; warns of settings that lose data.
     async fn look(&self) -> StoreResult<()> {
         for node in self.infos(&redis::cmd("INFO")).await? {
-            let fact = |name: &str| fact(&node, name);
-            let version = fact("redis_version");
+            let version = fact(&node, "redis_version");
             let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
             if major.is_none_or(|major| major < VERSION_MIN) {
                 return Err(StoreError::Unreachable(format!(
@@ -344,25 +352,6 @@ impl Link {
         }
         Ok(found)
     }
-}
-
-/// What a node's `INFO` says against it.
-fn weak(node: &str) -> Vec<Weakness> {
-    let fact = |name: &str| fact(node, name);
-    let number = |name: &str| fact(name).parse::<u64>().unwrap_or_default();
-    let mut found = Vec::new();
-    if fact("aof_enabled") == "0" {
-        found.push(Weakness::NotDurable);
-    }
-    let policy = fact("maxmemory_policy");
-    if !policy.is_empty() && policy != "noeviction" {
-        found.push(Weakness::Evicts(policy.to_owned()));
-    }
-    let (used, most) = (number("used_memory"), number("maxmemory"));
-    if most > 0 && used.saturating_mul(100) / most >= FULL_PERCENT {
-        found.push(Weakness::Full { percent: used.saturating_mul(100) / most });
-    }
-    found
 }
 
 fn client(server: ConnectionInfo, certificates: Option<TlsCertificates>) -> StoreResult<Client> {
@@ -414,11 +403,6 @@ async fn master(
         Ok(Err(error)) => Err(ConnectError::Away(fault(&error))),
         Ok(Ok(client)) => Ok(client),
     }
-}
-
-/// The value of a line of `INFO`; empty if there is none.
-fn fact<'a>(node: &'a str, name: &str) -> &'a str {
-    node.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("").trim()
 }
 
 /// A server that cannot be reached, or that is still loading its files, may become available.

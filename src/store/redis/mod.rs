@@ -4,10 +4,12 @@
 
 mod address;
 mod contents;
+mod info;
 mod keys;
 mod link;
 mod scripts;
 mod unit;
+mod wipe;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,9 +27,10 @@ use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
     JOURNAL_MAX, JournalEntry, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record, Seq,
-    Store, StoreError, StoreResult, Unit, Wake, Weakness,
+    Store, StoreError, StoreResult, Unit, Wake, Weakness, Wiped, Wiping,
 };
 pub use address::Address;
+use contents::record;
 use keys::SchoolKeys;
 use link::{ConnectError, Link};
 use scripts::Scripts;
@@ -41,7 +44,6 @@ const REACH_AGAIN: Duration = Duration::from_millis(300);
 /// All schools of an instance ask for the server's epoch; the answer is cached for this long.
 const EPOCH_KEPT: Duration = Duration::from_millis(250);
 
-/// The keys that the lease's script reads, in its order.
 /// A list of names with their scores, from `WITHSCORES`.
 type Scored = Vec<(String, u64)>;
 
@@ -479,16 +481,13 @@ impl Store for RedisStore {
         self.link().await?.query::<String>(&cmd("PING")).await.map(|_| ())
     }
 
+    async fn wipe(&self, school: &SchoolId, what: Wiping) -> StoreResult<Wiped> {
+        self.wipe_what_is_deleted(school, what).await
+    }
+
     async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
         self.link().await?.weaknesses().await
     }
-}
-
-fn record(stored: &[u8]) -> StoreResult<Record> {
-    let unreadable = || StoreError::Unreadable("a record without a version".to_owned());
-    let colon = stored.iter().position(|byte| *byte == b':').ok_or_else(unreadable)?;
-    let version = std::str::from_utf8(&stored[..colon]).ok().and_then(|text| text.parse().ok());
-    Ok(Record { version: version.ok_or_else(unreadable)?, body: unpack(&stored[colon + 1..])? })
 }
 
 fn life_ms(ms: u64) -> u64 {

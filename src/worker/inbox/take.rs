@@ -18,6 +18,7 @@ use crate::store::key;
 use crate::store::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Put, StoreResult, Unit, Wake,
 };
+use crate::worker::wipe;
 use crate::{json, link};
 
 impl Inbox {
@@ -59,7 +60,15 @@ impl Inbox {
             }
             Item::Scrub(rest) => {
                 let site = &self.site;
-                Ok(Ok(forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?))
+                if let (Some(spool), true) = (&site.spool, rest.is_at_requests()) {
+                    let mention = rest.mention.clone();
+                    spool.forget(move |text| mention.is_in(text)).await;
+                }
+                let mut unit = forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?;
+                if unit.append.is_empty() {
+                    unit.put.push(wipe::mark(site).await?);
+                }
+                Ok(Ok(unit))
             }
             Item::Retire { order, before } => {
                 Ok(Ok(forget::retire(&mut self.book, &order, before, now).await?))

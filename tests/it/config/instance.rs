@@ -12,6 +12,8 @@ fn the_environment_wins_over_the_file() {
         ("DOZVON_DATA", "/var/lib/dozvon"),
         ("DOZVON_LOG", "dozvon=debug"),
         ("DOZVON_LOG_FORMAT", "json"),
+        ("DEMO_URL_SECRET", "k7Q2mP9xR4tW8vZ1"),
+        ("DOZVON_VAULT_KEY", "b3N8cL5yH1jD6gF0"),
     ] {
         set.insert(name.to_owned(), value.to_owned());
     }
@@ -41,6 +43,8 @@ fn a_slip_in_the_instance_is_told() {
     instance("\ndata", "\nstore = \"postgres://10.0.0.1\"\ndata", "store", "redis://");
     instance("\ndata", "\nstore = \"rediss://10.0.0.1#insecure\"\ndata", "store", "rediss");
     instance("\ndata", "\nstore = \"redis://10.0.0.1,10.0.0.2\"\ndata", "store", "redis+cluster://");
+    instance("\ndata", "\nproxies = [\"127.0.0.1\", \"nginx\"]\ndata", "proxies.2", "127.0.0.1");
+    instance("\ndata", "\nproxies = [\"0.0.0.0/0\"]\ndata", "proxies.1", "everybody");
     instance("log = \"info\"", "log = \"inof\"", "log", "unknown level `inof`");
     instance("log = \"info\"", "log = \"dozvn=debug\"", "log", "leaves out the program itself");
     instance("operation = \"127.0.0.1:9180\"", "operation = \"127.0.0.1:8080\"", "operation", "another port");
@@ -48,6 +52,8 @@ fn a_slip_in_the_instance_is_told() {
     instance("\n[limits]", "\n[notify]\nemails = [\"duty\"]\n[limits]", "notify.emails.1", "name@");
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
     instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
+    instance("peer_per_minute = 5000", "peer_per_minute = 0", "limits.peer_per_minute", "60 to 1000000");
+    instance("school_per_minute", "school_per_minut", "limits.school_per_minut", "`school_per_minute`");
     instance("listen =", "= listen =", "", "line 6");
     instance("\ndata", "\nlog = \"info\"\ndata", "", "`log` stands twice");
 }

@@ -61,9 +61,9 @@ fn what_is_wrong_with_a_provider_is_told() {
     check_in(several, slip(SCHOOL, "calls_by = \"mango\"", ""), SCHOOL, "calls_by", "mango");
 }
 
-/// F44: every account that two schools share is told, at its key, and nothing of a secret is shown.
+/// F44, F109: every account that two schools share is refused, at its key, and nothing of a secret is shown.
 #[test]
-fn two_schools_in_one_account_are_told() {
+fn two_schools_in_one_account_are_refused() {
     let mut files = with_all_lines();
     let other = "schools/wave/school.toml";
     let mut second = files.texts_mut()[SCHOOL].replace("DEMO_URL_SECRET", "OTHER_URL_SECRET");
@@ -75,9 +75,9 @@ fn two_schools_in_one_account_are_told() {
     set.insert("OTHER_KEY".to_owned(), "another-key".to_owned());
     let around = Surroundings::new(set, surroundings().now);
     let shared = |files: &Files| -> Vec<(String, String)> {
-        let config = Config::from_files(files, &around).unwrap_or_else(|problems| panic!("{problems:#?}"));
-        let same = config.warnings().filter(|warning| warning.wrong.contains("the same account"));
-        same.map(|warning| (warning.file.clone(), warning.key.clone())).collect()
+        let problems = Config::from_files(files, &around).expect_err("two schools would work in one account");
+        assert!(problems.iter().all(|problem| problem.wrong.contains("the same account")), "{problems:#?}");
+        problems.into_iter().map(|problem| (problem.file, problem.key)).collect()
     };
     let all = [
         "amocrm.url",

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use dozvon::process::desks::DesksV1;
-use dozvon::process::{At, Case, Client, Desks, Event, Meters, Order, OrderId, Process, Step, step, wake};
+use dozvon::process::{
+    At, Case, Client, Command, CommandId, Desks, Event, Meters, Order, OrderId, Process, Step, step, wake,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -66,13 +68,32 @@ pub fn folder() -> PathBuf {
 /// What a step asks of the world and says: all of it that is stored or sent, in the form in which it is.
 fn decided(step: &Step) -> Value {
     let wake = wake(&step.case.order);
+    let unnamed = |command: &Command| Command { id: number_of(&command.id), ..command.clone() };
     json!({
-        "commands": step.commands,
-        "revoke": step.revoke,
+        "commands": step.commands.iter().map(unnamed).collect::<Vec<_>>(),
+        "revoke": step.revoke.iter().map(number_of).collect::<Vec<_>>(),
         "tell": step.tell,
         "journal": step.journal,
         "wake": wake.map(|(at, promised)| json!({ "at": at, "promised": promised })),
     })
+}
+
+/// The id as b3825df gave it: without the digest of what is asked for.
+fn number_of(id: &CommandId) -> CommandId {
+    let (order, number) = id.as_str().rsplit_once('.').unwrap_or_default();
+    let number = number.split_once('-').map_or(number, |(number, _)| number);
+    CommandId(format!("{order}.{number}"))
+}
+
+/// The event, with the ids of commands as this course has given them.
+fn named(event: &Event, given: &BTreeMap<CommandId, CommandId>) -> Event {
+    let mut event = event.clone();
+    if let Event::Receipt { command } | Event::Undeliverable { command, .. } = &mut event
+        && let Some(id) = given.get(command)
+    {
+        *command = id.clone();
+    }
+    event
 }
 
 /// Without the words that people read: they are the library's, a school may change them, and its tests keep
@@ -111,9 +132,10 @@ impl Stored {
 
 /// The turns of a course that differ, by number, each with its difference in words.
 fn play(process: &Process, mut case: Case, course: &[Turn]) -> Vec<(usize, String)> {
-    let mut differing = Vec::new();
+    let (mut differing, mut given) = (Vec::new(), BTreeMap::new());
     for (n, turn) in course.iter().enumerate() {
-        let stepped = step(process, case, &turn.event, turn.now);
+        let stepped = step(process, case, &named(&turn.event, &given), turn.now);
+        given.extend(stepped.commands.iter().map(|command| (number_of(&command.id), command.id.clone())));
         let has = decided(&stepped);
         let wanted = turn.expect.as_object().into_iter().flatten();
         let wrong: Vec<String> = wanted

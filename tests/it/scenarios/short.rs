@@ -171,16 +171,14 @@ impl ShortClient {
     /// An empty text means «not given».
     fn facts(self) -> ClientFacts {
         ClientFacts {
-            gc_user: None,
             name: self.name.filter(|name| !name.is_empty()),
-            first_name: None,
-            last_name: None,
             phone: self.phone.filter(|phone| !phone.is_empty()).map(|phone| Phone::parse(&phone)),
             email_typed: self.email.clone().filter(|email| !email.is_empty() && !email.contains('@')),
             email: self.email.filter(|email| email.contains('@')),
             zone: self.zone,
             phone_confirmed: self.phone_confirmed,
             email_bad: self.email_bad.as_bool().unwrap_or(false),
+            ..ClientFacts::default()
         }
     }
 }

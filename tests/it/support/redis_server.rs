@@ -43,6 +43,11 @@ impl RedisServer {
         Self::with(["--replicaof", "127.0.0.1", &port].map(str::to_owned).to_vec())
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// A part of what it says about itself.
     pub fn info(&self, part: &str) -> String {
         redis::cmd("INFO").arg(part).query(&mut self.admin()).expect("it answers")

@@ -113,9 +113,16 @@ fn serve(site: Arc<Site>, port: u16) -> ServerHandle {
     sites.put(site);
     let body_wait = Duration::from_secs(5);
     let front = web::Data::new(Front {
+        proxies: dozvon::peer::Proxies::default(),
+        quotas: dozvon::http::quota::Quotas::new(dozvon::http::quota::PerMinute {
+            school: 10_000,
+            peer: 10_000,
+        }),
         sites,
         refused: Arc::default(),
         board: Board::default(),
+        turned: dozvon::http::turned::TurnedLog::default(),
+        data: std::path::PathBuf::new(),
         body_wait,
         driven: None,
     });

@@ -3,13 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::event::ClientFacts;
+use super::event::{Alike, ClientFacts};
 use super::free_text::is_greetable;
 use super::value::*;
 use crate::message::library::Library;
 use crate::mutant::cut;
+
+/// Names in the CRM that are remembered.
+const CRM_NAMES_MAX: usize = 4;
+
+/// A webhook does not come later than this after the next write.
+const ECHO_LATE: TimeDelta = TimeDelta::hours(1);
 
 /// A client, across all orders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +29,10 @@ pub struct Client {
     /// The contact's name in the CRM, if a route gave it another one: its echo is no news (G7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crm_name: Option<String>,
+    /// Names that the bridge has given to the contact in the CRM, and when it did last: the echo of an earlier one may
+    /// come late (G7). Bounded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub crm_names: BTreeMap<String, At>,
     /// What stands in the CRM in place of a name that nobody knew: no name when it comes back, and replaced by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nameless: Option<String>,
@@ -51,6 +62,9 @@ pub struct Client {
     pub bad: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Other persons with the same number or address: perhaps the same one, which only a person can say (F100).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Alike>,
     /// The client's manager, for all orders (L8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<ManagerId>,
@@ -66,6 +80,7 @@ impl Client {
             gc_user: None,
             name: None,
             crm_name: None,
+            crm_names: BTreeMap::new(),
             nameless: None,
             first_name: None,
             last_name: None,
@@ -77,9 +92,26 @@ impl Client {
             email_raw: None,
             bad: BTreeSet::new(),
             zone: None,
+            alike: Vec::new(),
             manager: None,
             orders: BTreeMap::new(),
         }
+    }
+
+    /// The contact gets this name in the CRM.
+    pub fn named_in_crm(&mut self, name: &str, now: At) {
+        self.crm_names.insert(name.to_owned(), now);
+        while self.crm_names.len() > CRM_NAMES_MAX {
+            let oldest = self.crm_names.iter().min_by_key(|(_, at)| **at).map(|(name, _)| name.clone());
+            oldest.map(|name| self.crm_names.remove(&name));
+        }
+    }
+
+    /// The CRM tells a name of ours that another one of ours has replaced a short while ago: nobody's act (G7).
+    pub fn is_late_echo(&self, name: &str, now: At) -> bool {
+        let Some(given) = self.crm_names.get(name) else { return false };
+        let replaced = self.crm_names.values().max().filter(|last| *last > given);
+        replaced.is_some_and(|last| now - *last < ECHO_LATE) && self.name.as_deref() != Some(name)
     }
 
     /// Merges what a platform says. Our own words for «no name» are none, also if the record has them by mistake.
@@ -100,10 +132,17 @@ impl Client {
     }
 
     /// Merges the facts of a platform: numbers and addresses are added; absent means «not said». Placeholder
-    /// addresses of the form `<digits>@…` are ignored. Returns whether anything is new.
+    /// addresses of the form `<digits>@…` are ignored. What is only guessed to be of this person stands behind what is
+    /// known (F100). Returns whether anything is new.
     pub fn learn(&mut self, facts: &ClientFacts) -> bool {
         let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
-        let is_echo = |name: &String| self.crm_name.as_ref() == Some(name) && !cut("G7.echo");
+        let new = facts.alike.iter().filter(|one| !self.alike.contains(one)).cloned().collect::<Vec<_>>();
+        self.alike.extend(new);
+        self.alike.truncate(WAYS_MAX);
+        let is_guess = facts.guessed;
+        let is_echo = |name: &String| {
+            (self.crm_name.as_ref() == Some(name) && !cut("G7.echo")) || (is_guess && self.name.is_some())
+        };
         let said = facts.name.as_ref().filter(|name| !name.trim().is_empty() && !is_echo(name));
         changed |= fill(&mut self.name, said);
         changed |= self.learn_parts(facts);
@@ -113,13 +152,13 @@ impl Client {
         if let Some(phone) = &facts.phone {
             changed |= fill(&mut self.phone_raw, Some(&phone.raw).filter(|raw| !raw.is_empty()));
             for number in phone.second.iter().chain(&phone.e164) {
-                changed |= add(&mut self.phones, number);
+                changed |= add(&mut self.phones, number, is_guess);
             }
             changed |= self.learn_words(phone);
         }
         changed |= fill(&mut self.email_raw, facts.email_typed.as_ref());
         if let Some(email) = facts.email.as_ref().filter(|email| is_address(email)) {
-            changed |= add(&mut self.emails, email);
+            changed |= add(&mut self.emails, email, is_guess);
             if facts.email_bad {
                 changed |= self.bad.insert(email.clone());
             }
@@ -226,12 +265,13 @@ fn holds_digits(raw: &str) -> bool {
 const WAYS_MAX: usize = 10;
 
 /// A new value goes first. A known one keeps its position: platforms repeat old and new values in any order,
-/// and an echo must not change the order.
-fn add(have: &mut Vec<String>, new: &str) -> bool {
-    if have.iter().any(|known| known == new) {
+/// and an echo must not change the order. A guessed one goes last.
+fn add(have: &mut Vec<String>, new: &str, is_guess: bool) -> bool {
+    if have.iter().any(|known| known == new) || (is_guess && have.len() >= WAYS_MAX) {
         return false;
     }
-    have.insert(0, new.to_owned());
+    let place = if is_guess { have.len() } else { 0 };
+    have.insert(place, new.to_owned());
     have.truncate(WAYS_MAX);
     true
 }
@@ -294,6 +334,26 @@ mod tests {
 
         client.bad.insert("+79005550219".to_owned());
         assert_eq!(client.phone().map(String::as_str), Some("+79005550218"));
+    }
+
+    /// F100: the address that a stranger typed beside a known number is not written to.
+    #[test]
+    fn what_is_only_guessed_stands_behind_what_is_known() {
+        let mut client = Client::new(ClientId::from("c-1"));
+        let said = |name: &str, phone: &str, email: &str, guessed| ClientFacts {
+            name: Some(name.to_owned()),
+            phone: Some(Phone::parse(phone)),
+            email: Some(email.to_owned()),
+            guessed,
+            ..ClientFacts::default()
+        };
+        client.learn(&said("Мария", "8 900 555-01-01", "maria@client.example", false));
+        client.learn(&said("Пётр", "8 900 555-01-02", "petr@client.example", true));
+        assert_eq!(client.email().map(String::as_str), Some("maria@client.example"));
+        assert_eq!(client.phone().map(String::as_str), Some("+79005550101"));
+        assert_eq!(client.name.as_deref(), Some("Мария"));
+        client.learn(&said("Мария", "8 900 555-01-01", "petr@client.example", false));
+        assert_eq!(client.emails, ["maria@client.example", "petr@client.example"]);
     }
 
     #[test]

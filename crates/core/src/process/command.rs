@@ -2,6 +2,7 @@
 //! when it sends. Contains no platform's ids and no requests in a platform's format. Enter at [`Command`].
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::event::{Direction, Outcome};
 use super::value::*;
@@ -16,6 +17,18 @@ pub struct Command {
     pub urgency: Urgency,
     #[serde(flatten)]
     pub ask: Ask,
+}
+
+impl CommandId {
+    /// `number` is the order's own counter; the digest says what is asked for. An order that a store has lost is
+    /// decided again from its first number on, perhaps while its former commands are still on their way: the same
+    /// request gets the same id and is done once, another one never takes an id that is in use.
+    pub fn new(order: &OrderId, number: u32, ask: &Ask) -> Self {
+        match ask.digest() {
+            Some(digest) => Self(format!("{order}.{number}-{digest:04x}")),
+            None => Self(format!("{order}.{number}")),
+        }
+    }
 }
 
 /// The order in which lanes are served (design, section 5). Smaller is sooner.
@@ -269,6 +282,24 @@ impl Ask {
         }
     }
 
+    /// A short digest of what is asked for, without what differs each time it is decided: it tells two requests of one
+    /// order apart and is no proof of anything else. `None` for a call, whose number alone is its name at providers.
+    fn digest(&self) -> Option<u16> {
+        let what = match self {
+            Self::StartCall(_) => return None,
+            Self::SaveLead(lead) => json!([lead.role, lead.route, lead.pipeline, lead.stage]),
+            Self::CreateTask(task) => json!([task.role, task.kind, task.text, task.responsible]),
+            Self::SendLetter(letter) => json!([letter.text, letter.to]),
+            ask => json!(ask),
+        };
+        // FNV-1a, folded: the same in every build, as ids of a store outlive the program that gave them.
+        let hash = what
+            .to_string()
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        Some((hash >> 16) as u16 ^ hash as u16)
+    }
+
     pub fn target(&self) -> Target {
         match self {
             Self::SetStatus { .. }
@@ -357,6 +388,9 @@ pub struct PersonFacts {
     /// Field id → value (G7).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<(u64, String)>,
+    /// Other clients with the same number or address: their contacts are not this person's (F100).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart_from: Vec<ClientId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -435,4 +469,38 @@ pub struct Letter {
     pub to: String,
     pub subject: String,
     pub body: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_request_has_the_same_id_and_another_one_has_another() {
+        let id = |ask: &Ask| CommandId::new(&"gc-1".into(), 4, ask);
+        let task = |text: &str, due: i64| {
+            Ask::CreateTask(CreateTask {
+                task: "t4·gc-1".into(),
+                role: LeadRole::Sales,
+                kind: TaskKind::Call,
+                text: text.to_owned(),
+                due: At::from_timestamp(due, 0).expect("in range"),
+                minutes: 15,
+                responsible: "irina".into(),
+                instead: None,
+            })
+        };
+        assert_eq!(id(&task("Позвонить", 1)), id(&task("Позвонить", 60)), "a moment later");
+        assert_ne!(id(&task("Позвонить", 1)), id(&task("Что дальше?", 1)));
+        let stage = |stage| Ask::SetStage {
+            role: LeadRole::Sales,
+            pipeline: None,
+            stage,
+            reason: None,
+            refunded: false,
+        };
+        assert_ne!(id(&stage(Stage::Won)), id(&stage(Stage::Lost)));
+        assert_eq!(id(&stage(Stage::Won)).as_str(), "gc-1.4-188f", "stored ids outlive the program");
+        assert_eq!(id(&stage(Stage::Won)).order(), Some("gc-1".into()));
+    }
 }

@@ -147,6 +147,29 @@ pub struct ClientFacts {
     pub phone_confirmed: Option<bool>,
     /// The e-mail bounced, as reported by the mail server.
     pub email_bad: bool,
+    /// A number or an address alone named the person: what differs from the record comes after it (F100).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub guessed: bool,
+    /// Other persons with the same number or address.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Alike>,
+}
+
+/// Another person with the same number or address (F100).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Alike {
+    pub way: SameWay,
+    pub client: ClientId,
+    /// GetCourse's id of that person, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SameWay {
+    Phone,
+    Email,
 }
 
 /// A call's outcome in the common model of the telephony sheets.

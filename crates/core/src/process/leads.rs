@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::command::{Ask, EarlyLead, PersonFacts, SaveLead};
 use super::decision::Decision;
 use super::definition::Route;
+use super::event::{Alike, SameWay};
 use super::free_text::as_text;
 use super::money;
 use super::value::*;
@@ -89,20 +90,34 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
     d.say(rule, crm::linked());
 }
 
-/// G5, K10: form, utm and page, as named by the source, and what the order waits for: one note for both, because a
-/// note of its own would be one more request for each order.
+/// G5, K10: form, utm and page, as named by the source, who else has the client's number or address, and what the
+/// order waits for: one note for all, because a note of its own would be one more request for each order.
 fn first_note(d: &Decision, has_source: bool, next: &Phrase) -> Option<String> {
     let source = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
     let source = std::iter::once(d.words(&crm::source())).chain(source).filter(|_| has_source);
     let next = Some(d.words(next)).filter(|next| !next.is_empty());
-    let lines: Vec<String> = source.chain(next).collect();
+    let alike = d.case.client.alike.iter().map(|other| d.words(&alike(other)));
+    let lines: Vec<String> = source.chain(alike).chain(next).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// F100: the same number or address is a hint for a person, and joins nobody.
+fn alike(other: &Alike) -> Phrase {
+    match (other.way, &other.user) {
+        (SameWay::Phone, Some(user)) => crm::same_phone_as(user.as_str()),
+        (SameWay::Phone, None) => crm::same_phone(),
+        (SameWay::Email, Some(user)) => crm::same_email_as(user.as_str()),
+        (SameWay::Email, None) => crm::same_email(),
+    }
 }
 
 /// The contact as it should be in the CRM (G7).
 pub(super) fn person(d: &mut Decision) -> PersonFacts {
     let person = person_of(d);
-    let client = &mut d.case.client;
+    let (client, now) = (&mut d.case.client, d.now);
+    if let Some(name) = &person.name {
+        client.named_in_crm(name, now);
+    }
     // The CRM will report either as if somebody had said it.
     match &person.name {
         Some(name) if client.name.as_ref() == Some(name) => {}
@@ -133,6 +148,7 @@ fn person_of(d: &Decision) -> PersonFacts {
         emails: usable(&client.emails),
         responsible: named.or_else(|| d.case.order.responsible.clone().filter(|_| !cut("G7.responsible"))),
         fields,
+        apart_from: client.alike.iter().map(|other| other.client.clone()).collect(),
     }
 }
 

@@ -52,7 +52,8 @@ id!(
     ManagerId
 );
 id!(
-    /// One command of one order: `<order>.<n>`, where n is the order's own counter.
+    /// One command of one order: `<order>.<n>-<digest>`, see [`CommandId::new`]. Commands of older versions have no
+    /// digest.
     CommandId
 );
 id!(

@@ -30,23 +30,33 @@ impl AmoAttempt<'_> {
     /// Writes a note that ends with the command's id, by which it can be found again. Robots of the digital
     /// pipeline must not treat it as a note of a person.
     pub(super) async fn put_note(&self, lead: u64, words: &str) -> Result<(), Fault> {
-        let marker = marker::note(&self.command.id);
-        if self.tried == Try::MayBeDone {
-            let is_it =
-                |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
-            if self.search().note_of_lead(lead, is_it).await? {
-                return Ok(());
-            }
+        if self.tried == Try::MayBeDone
+            && self.search().note_of_lead(lead, |note| self.wrote(note, words)).await?
+        {
+            return Ok(());
         }
-        let room = NOTE_MAX - marker.chars().count();
         let note = json!({
             "entity_id": lead,
             "note_type": "common",
-            "params": { "text": format!("{}{marker}", cut(words, room)) },
+            "params": { "text": self.signed(words) },
             "is_need_to_trigger_digital_pipeline": false,
         });
         drop_rejected::taken(self.batcher().send(self.write(WriteKind::Note, WriteTo::New, note)).await)?;
         Ok(())
+    }
+
+    /// The text of a note with its marker.
+    pub(super) fn signed(&self, words: &str) -> String {
+        format!("{}{}", self.fitting(words), marker::note(&self.command.id))
+    }
+
+    /// Whether this command, or the one that the same order gave for these words before, wrote the note.
+    pub(super) fn wrote(&self, note: &Value, words: &str) -> bool {
+        marker::is_note_of(text(&note["params"]["text"]), &self.command.id, &self.fitting(words))
+    }
+
+    fn fitting(&self, words: &str) -> String {
+        cut(words, NOTE_MAX - marker::note(&self.command.id).chars().count())
     }
 
     /// Uses the calls method, so that the call counts in the account's own analytics; writes a note on the

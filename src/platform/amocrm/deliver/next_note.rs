@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 use super::{AmoAttempt, after_a_write};
 use crate::link;
 use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
-use crate::platform::amocrm::card::{number, text};
+use crate::platform::amocrm::card::number;
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::discover;
 use crate::platform::amocrm::drop_rejected;
-use crate::platform::amocrm::numbers::{NOTE_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, marker};
+use crate::platform::{Fault, Receipt, Try};
 use crate::process::LeadRole;
 
 impl AmoAttempt<'_> {
@@ -44,7 +43,7 @@ impl AmoAttempt<'_> {
     async fn edit_next(&self, known: Option<u64>, lead: u64, words: &str) -> Result<Option<u64>, Fault> {
         let id = match known {
             Some(id) => id,
-            None if self.tried == Try::MayBeDone => match self.written_next(lead).await? {
+            None if self.tried == Try::MayBeDone => match self.written_next(lead, words).await? {
                 Some(id) => id,
                 None => return Ok(None),
             },
@@ -64,12 +63,10 @@ impl AmoAttempt<'_> {
     }
 
     /// Written by an earlier try of this command.
-    async fn written_next(&self, lead: u64) -> Result<Option<u64>, Fault> {
-        let marker = marker::note(&self.command.id);
-        let is_it = |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
+    async fn written_next(&self, lead: u64, words: &str) -> Result<Option<u64>, Fault> {
         let found = std::sync::Mutex::new(None);
         let seen = |note: &Value| {
-            let it = is_it(note);
+            let it = self.wrote(note, words);
             if it && let Ok(mut found) = found.lock() {
                 *found = number(&note["id"]);
             }
@@ -80,11 +77,9 @@ impl AmoAttempt<'_> {
     }
 
     fn next_body(&self, lead: Option<u64>, words: &str) -> Value {
-        let marker = marker::note(&self.command.id);
-        let room = NOTE_MAX - marker.chars().count();
         let mut note = json!({
             "note_type": "common",
-            "params": { "text": format!("{}{marker}", cut(words, room)) },
+            "params": { "text": self.signed(words) },
             "is_need_to_trigger_digital_pipeline": false,
         });
         if let Some(lead) = lead {

@@ -14,6 +14,7 @@ use crate::platform::amocrm::mirror::{ContactMatch, keys};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::amocrm::search::Newest;
 use crate::platform::{Fault, Receipt, Try};
+use crate::process::ClientId;
 use crate::process::command::PersonFacts;
 
 impl AmoAttempt<'_> {
@@ -40,12 +41,15 @@ impl AmoAttempt<'_> {
         of_lead: Option<u64>,
     ) -> Result<Option<Contact>, Fault> {
         let anyhow = !person.phones.is_empty() || !person.emails.is_empty();
+        let known = self.links.find(&link::contact(&self.command.client)).await?;
+        // A person who deleted or merged the contact has said who is who.
+        let is_merged = known.as_deref() == Some(link::CONTACT_GONE);
+        let apart = if is_merged { Vec::new() } else { self.contacts_of(&person.apart_from).await? };
         let newest = match self.tried {
-            Try::MayBeDone if anyhow => self.search().newest_person(person, self.since).await?,
+            Try::MayBeDone if anyhow => self.search().newest_person(person, &apart, self.since).await?,
             _ => Newest { found: None, sure: self.tried == Try::First },
         };
         let (newest, sure) = (newest.found, newest.sure);
-        let known = self.links.find(&link::contact(&self.command.client)).await?;
         // The person had a contact that is gone now: another may exist that the mirror does not know yet.
         let sure = sure && known.is_none();
         let linked = known.and_then(|id| id.parse().ok());
@@ -57,18 +61,42 @@ impl AmoAttempt<'_> {
                 return Ok(Some(contact));
             }
         }
-        match newest {
-            Some(contact) => Ok(Some(contact)),
-            None => self.mirrored(person, sure).await,
+        let found = match newest {
+            Some(contact) => Some(contact),
+            None => self.mirrored(person, &apart, sure).await?,
+        };
+        match found {
+            Some(contact) if !is_merged && self.is_anothers(contact.id).await? => Ok(None),
+            found => Ok(found),
         }
+    }
+
+    /// The contacts of other clients (F100).
+    async fn contacts_of(&self, clients: &[ClientId]) -> Result<Vec<u64>, Fault> {
+        let mut ids = Vec::new();
+        for client in clients {
+            ids.extend(self.link(&link::contact(client)).await?);
+        }
+        Ok(ids)
+    }
+
+    /// Whether another client of ours has this contact: the same number does not make one person of two.
+    async fn is_anothers(&self, contact: u64) -> Result<bool, Fault> {
+        let owner = self.links.find(&link::crm_contact(contact)).await?;
+        Ok(owner.is_some_and(|owner| owner != self.command.client.as_str()))
     }
 
     /// As the mirror shows it; if the mirror is in doubt, as the account's search shows it. «No contact» is
     /// believed only if it is `sure` that no create of ours is in progress.
-    async fn mirrored(&self, person: &PersonFacts, sure: bool) -> Result<Option<Contact>, Fault> {
+    async fn mirrored(
+        &self,
+        person: &PersonFacts,
+        apart: &[u64],
+        sure: bool,
+    ) -> Result<Option<Contact>, Fault> {
         match self.courier.mirror.who(self.links, person, self.now).await? {
             ContactMatch::Nobody if sure => return Ok(None),
-            ContactMatch::One(id) => {
+            ContactMatch::One(id) if !apart.contains(&id) => {
                 let found = self.search().contact(id).await?;
                 if let Some(contact) = found.filter(|contact| contact.is(person)) {
                     return Ok(Some(contact));
@@ -80,9 +108,9 @@ impl AmoAttempt<'_> {
                 let why = "the mirror of contacts is being brought up to date".to_owned();
                 return Err(Fault::Soon { why });
             }
-            ContactMatch::Nobody | ContactMatch::Doubt => {}
+            ContactMatch::Nobody | ContactMatch::One(_) | ContactMatch::Doubt => {}
         }
-        self.search().person(person).await
+        self.search().person(person, apart).await
     }
 
     /// Writes only what is missing; returns what the account did not accept.

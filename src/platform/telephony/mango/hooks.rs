@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::decode;
 use super::wire::{self, Form};
+use crate::bounded::{self, REQUEST};
 use crate::platform::telephony::statistics;
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
@@ -88,6 +89,7 @@ impl Hooks for MangoHooks {
         if !same {
             return Err(Refused::new("wrong signature"));
         }
+        bounded::fits(&form.json, &REQUEST)?;
         let mut hash = Sha256::new();
         hash.update(path(&request.tail));
         hash.update([b'|']);
@@ -104,9 +106,7 @@ impl Hooks for MangoHooks {
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
         let request = request.request();
         let json = Form::read(&request.body).json;
-        let body = serde_json::from_slice(&json).map_err(|error| {
-            Undecodable(format!("broken JSON at line {}, column {}", error.line(), error.column()))
-        })?;
+        let body = bounded::json(&json, &REQUEST)?;
         Ok(vec![decode::signal(&path(&request.tail), &body, at)?])
     }
 
@@ -117,8 +117,7 @@ impl Hooks for MangoHooks {
             tail if tail.starts_with("result/") || OTHER_EVENTS.contains(&tail) => return Vec::new(),
             tail => return vec![tail.to_owned()],
         }
-        let body: serde_json::Value =
-            serde_json::from_slice(&Form::read(&request.body).json).unwrap_or_default();
+        let body = bounded::json(&Form::read(&request.body).json, &REQUEST).unwrap_or_default();
         let names = body.as_object().into_iter().flat_map(|fields| fields.keys());
         names.filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect()
     }

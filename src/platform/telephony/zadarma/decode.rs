@@ -128,7 +128,7 @@ mod tests {
             body: Vec::new(),
         };
         ended(
-            &WireEvent::read(Fields::read(&request)),
+            &WireEvent::read(Fields::read(&request).expect("small")),
             chrono_tz::Europe::Moscow,
             at.parse().expect("a time"),
         )

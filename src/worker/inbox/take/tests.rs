@@ -9,7 +9,7 @@ use super::*;
 use crate::config::fake::noon;
 use crate::platform::{HookAnswer, Hooks, Reception, Refused, Try, Undecodable, Verified};
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
-use crate::process::{At, Money, Phone};
+use crate::process::{Ask, At, CommandId, LeadRole, Money, Order, Phone};
 use crate::request::{IdempotencyKey, RawRequest};
 use crate::signal::{CallWhat, FinalRecord, Leg, LegState, SeenOrder};
 use crate::store::Seq;
@@ -126,6 +126,31 @@ async fn what_cannot_be_used_is_kept_whole_for_a_person_and_stops_nothing_behind
     assert_eq!(dead.iter().map(|letter| letter.body.clone()).collect::<Vec<_>>(), bad);
     assert!(dead.iter().all(|letter| !letter.why.contains("secret")), "{dead:#?}");
     assert!(dead[0].why.contains("pbxz is not set up"), "{dead:#?}");
+}
+
+/// The store lost an order while four of its commands were on their way: what is decided again from the first number
+/// on joins what is the same, and takes the place of nothing else.
+#[tokio::test(start_paused = true)]
+async fn an_order_that_is_decided_again_loses_nothing_to_its_former_commands() {
+    let bench = bench().await;
+    bench.crm.answers((0..100).map(|_| Err(crate::platform::Fault::later("busy"))));
+    let price = |minor| Ask::SetPrice { role: LeadRole::Sales, price: Money::new(minor, "RUB") };
+    let former: Vec<CommandId> =
+        (1..=9).map(|n| CommandId::new(&"gc-1".into(), n, &price(i64::from(n)))).collect();
+    let adds = former.iter().map(|id| DeliveryOp::Add(asked(id.as_str(), "c-gc-1", price(1))));
+    bench.commit(Unit { deliveries: adds.collect(), ..Unit::default() }).await;
+    bench.offer("again", said(&[order(Some("1".to_owned()))])).await;
+    assert!(is_worked_off(&bench).await);
+    let mut there: Vec<CommandId> = bench.deliveries().await.iter().map(|one| one.id().clone()).collect();
+    there.retain(|id| !former.contains(id));
+    let record =
+        bench.site.store.read(bench.site.id(), &[key::order(&"gc-1".into())]).await.expect("the order");
+    let record = record.into_iter().flatten().next().expect("its record");
+    let order: Order = serde_json::from_slice(&record.body).expect("an order");
+    let asked: Vec<CommandId> = order.unsent.into_keys().collect();
+    assert!(asked.len() > 1, "{asked:?}");
+    there.sort();
+    assert_eq!(there, asked);
 }
 
 #[tokio::test(start_paused = true)]

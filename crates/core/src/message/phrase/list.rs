@@ -205,6 +205,10 @@ phrases! {
         saved(lead: Quote);
         linked;
         source;
+        same_phone_as(user: Words);
+        same_phone;
+        same_email_as(user: Words);
+        same_email;
     }
     dialling {
         task(number: Number);

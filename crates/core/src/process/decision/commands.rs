@@ -14,7 +14,7 @@ impl Decision<'_> {
     pub fn ask(&mut self, ask: Ask) -> CommandId {
         let order = &mut self.case.order;
         order.issued += 1;
-        let id = CommandId(format!("{}.{}", order.id, order.issued));
+        let id = CommandId::new(&order.id, order.issued, &ask);
         let pending = Pending {
             ask: ask.kind(),
             task: match &ask {

@@ -162,6 +162,11 @@ fn look(d: &mut Decision, facts: &OrderFacts) -> PaymentState {
 /// A person's phone, e-mail or name changed (L11, Q1): numbers are added; a first number starts dialling.
 fn on_client(d: &mut Decision, facts: &ClientFacts) {
     let known = d.case.client.clone();
+    let echo = facts.name.as_deref().filter(|name| known.is_late_echo(name, d.now) && !cut("G7.late_echo"));
+    let facts = match echo {
+        Some(_) => &ClientFacts { name: None, first_name: None, last_name: None, ..facts.clone() },
+        None => facts,
+    };
     if !d.case.client.told(facts, &d.process.texts) {
         d.say("L11", orders::client_nothing_new());
         return;

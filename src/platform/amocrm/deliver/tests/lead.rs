@@ -25,6 +25,7 @@ pub(super) fn person() -> PersonFacts {
         emails: vec!["anna.belova@example.com".to_owned()],
         responsible: None,
         fields: Vec::new(),
+        apart_from: Vec::new(),
     }
 }
 

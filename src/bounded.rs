@@ -1,0 +1,275 @@
+//! Reads bytes from outside within limits: JSON and forms of every platform. Never builds what is too deep or too
+//! wide: JSON is counted before it is parsed, a form while it is decoded. Enter at [`json`] and [`form`].
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// How much bytes from outside may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Nested objects and lists.
+    pub depth: usize,
+    /// Pairs of a form; values of JSON, also those that contain others.
+    pub values: usize,
+    /// Objects and lists of JSON.
+    pub containers: usize,
+    pub name_bytes: usize,
+    /// All names together, each with the names that it stands under.
+    pub names_bytes: usize,
+    pub value_bytes: usize,
+}
+
+/// Requests from outside: wider than any real one, and cheap all the same.
+pub const REQUEST: Bounds = Bounds {
+    depth: 32,
+    values: 5_000,
+    containers: 2_500,
+    name_bytes: 1024,
+    names_bytes: 256 * 1024,
+    value_bytes: 128 * 1024,
+};
+
+/// Answers of platforms that we have asked: pages of hundreds of entities, tables of thousands of rows.
+pub const ANSWER: Bounds = Bounds {
+    depth: 32,
+    values: 1_000_000,
+    containers: 200_000,
+    name_bytes: 4 * 1024,
+    names_bytes: 64 * 1024 * 1024,
+    value_bytes: 4 * 1024 * 1024,
+};
+
+/// Which limit was passed. The text quotes nothing of what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TooMuch {
+    #[error("it is nested too deeply")]
+    Depth,
+    #[error("it has too many fields")]
+    Values,
+    #[error("one of its names is too long")]
+    Name,
+    #[error("its names are too long")]
+    Names,
+    #[error("one of its values is too long")]
+    Value,
+}
+
+/// Why bytes were not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
+    /// The parser's own message may quote the content; the place is enough to find the fault.
+    #[error("broken JSON at line {line}, column {column}")]
+    Broken { line: usize, column: usize },
+}
+
+/// The value of a JSON text.
+pub fn json(bytes: &[u8], bounds: &Bounds) -> Result<Value, Unread> {
+    fits(bytes, bounds)?;
+    serde_json::from_slice(bytes)
+        .map_err(|error| Unread::Broken { line: error.line(), column: error.column() })
+}
+
+/// Whether a JSON text is within the bounds, without parsing it.
+pub fn fits(bytes: &[u8], bounds: &Bounds) -> Result<(), TooMuch> {
+    Scan::new(bounds).run(bytes)
+}
+
+/// The decoded pairs of a form or a query, in their order.
+pub fn form<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, TooMuch> {
+    let (mut pairs, mut names) = (Vec::new(), 0);
+    for (name, value) in form_urlencoded::parse(bytes) {
+        names += name.len();
+        check(pairs.len() < bounds.values, TooMuch::Values)?;
+        check(name.len() <= bounds.name_bytes, TooMuch::Name)?;
+        check(names <= bounds.names_bytes, TooMuch::Names)?;
+        check(value.len() <= bounds.value_bytes, TooMuch::Value)?;
+        pairs.push((name, value));
+    }
+    Ok(pairs)
+}
+
+fn check(fits: bool, otherwise: TooMuch) -> Result<(), TooMuch> {
+    if fits { Ok(()) } else { Err(otherwise) }
+}
+
+/// Counts what a JSON text would become. Text that is no JSON is counted somehow, and refused by the parser.
+struct Scan<'a> {
+    bounds: &'a Bounds,
+    values: usize,
+    containers: usize,
+    names: usize,
+    /// Of each open container: whether it is an object, and the bytes of the names that it stands under.
+    open: Vec<(bool, usize)>,
+    /// Bytes of the names that the next value stands under.
+    path: usize,
+    /// The next string is a name.
+    is_name: bool,
+}
+
+impl<'a> Scan<'a> {
+    fn new(bounds: &'a Bounds) -> Self {
+        Self { bounds, values: 0, containers: 0, names: 0, open: Vec::new(), path: 0, is_name: false }
+    }
+
+    fn run(mut self, bytes: &[u8]) -> Result<(), TooMuch> {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            let end = match byte {
+                b'"' => {
+                    let end = string_end(bytes, at);
+                    self.string(end - at)?;
+                    end
+                }
+                b'{' | b'[' => {
+                    self.begin(byte == b'{')?;
+                    at + 1
+                }
+                b'}' | b']' => {
+                    self.open.pop();
+                    self.is_name = false;
+                    at + 1
+                }
+                b',' => {
+                    let (is_object, path) = self.open.last().copied().unwrap_or_default();
+                    (self.is_name, self.path) = (is_object, path);
+                    at + 1
+                }
+                b':' | b' ' | b'\n' | b'\r' | b'\t' => at + 1,
+                _ => {
+                    let is_end = |byte: &u8| b",:]}[{\" \n\r\t".contains(byte);
+                    let end = bytes[at..].iter().position(is_end).map_or(bytes.len(), |length| at + length);
+                    self.value(end - at)?;
+                    end
+                }
+            };
+            at = end;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, is_object: bool) -> Result<(), TooMuch> {
+        self.value(0)?;
+        self.containers += 1;
+        check(self.containers <= self.bounds.containers, TooMuch::Values)?;
+        self.open.push((is_object, self.path));
+        check(self.open.len() <= self.bounds.depth, TooMuch::Depth)?;
+        self.is_name = is_object;
+        Ok(())
+    }
+
+    fn string(&mut self, length: usize) -> Result<(), TooMuch> {
+        if !self.is_name {
+            return self.value(length);
+        }
+        self.is_name = false;
+        check(length <= self.bounds.name_bytes, TooMuch::Name)?;
+        self.path += length;
+        self.names += self.path;
+        check(self.names <= self.bounds.names_bytes, TooMuch::Names)
+    }
+
+    fn value(&mut self, length: usize) -> Result<(), TooMuch> {
+        self.values += 1;
+        check(self.values <= self.bounds.values, TooMuch::Values)?;
+        check(length <= self.bounds.value_bytes, TooMuch::Value)
+    }
+}
+
+/// The place behind the string that begins at `start`; the end of the text if it is never closed.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const SMALL: Bounds =
+        Bounds { depth: 3, values: 6, containers: 4, name_bytes: 8, names_bytes: 24, value_bytes: 8 };
+
+    #[track_caller]
+    fn check_json(text: &str, expected: Result<Value, Unread>) {
+        assert_eq!(super::json(text.as_bytes(), &SMALL), expected, "{text}");
+    }
+
+    #[test]
+    fn json_is_counted_before_it_is_parsed() {
+        check_json(r#"{"a":[1,"b",null]}"#, Ok(json!({ "a": [1, "b", null] })));
+        check_json("7", Ok(json!(7)));
+        check_json("[[[1]]]", Ok(json!([[[1]]])));
+        check_json("[[[[1]]]]", Err(TooMuch::Depth.into()));
+        check_json("[1,2,3,4,5]", Ok(json!([1, 2, 3, 4, 5])));
+        check_json("[1,2,3,4,5,6]", Err(TooMuch::Values.into()));
+        check_json("[[],[],[],[]]", Err(TooMuch::Values.into()));
+        check_json(r#"{"abcdefg":1}"#, Err(TooMuch::Name.into()));
+        check_json(r#"{"abcdef":1}"#, Ok(json!({ "abcdef": 1 })));
+        check_json(r#"["abcdefg"]"#, Err(TooMuch::Value.into()));
+        check_json("[1234567890]", Err(TooMuch::Value.into()));
+        // Each name counts with those that it stands under: 8 + 16 + 8.
+        check_json(r#"{"abcdef":{"abcdef":1}}"#, Ok(json!({ "abcdef": { "abcdef": 1 } })));
+        check_json(r#"{"abcdef":{"abcdef":1},"a":1}"#, Err(TooMuch::Names.into()));
+        // The parser would not get so far.
+        check_json("[[[[", Err(TooMuch::Depth.into()));
+        check_json(r#"{"a" "b"}"#, Err(Unread::Broken { line: 1, column: 6 }));
+        check_json("", Err(Unread::Broken { line: 1, column: 0 }));
+        check_json(r#"{"a\"b":"{[,"}"#, Ok(json!({ "a\"b": "{[," })));
+    }
+
+    #[test]
+    fn a_form_is_counted_while_it_is_decoded() {
+        let check = |text: &str, expected: Result<usize, TooMuch>| {
+            assert_eq!(form(text.as_bytes(), &SMALL).map(|pairs| pairs.len()), expected, "{text}");
+        };
+        check("a=1&b=2&&c", Ok(3));
+        check("", Ok(0));
+        check("a&b&c&d&e&f", Ok(6));
+        check("a&b&c&d&e&f&g", Err(TooMuch::Values));
+        check("abcdefghi=1", Err(TooMuch::Name));
+        check("a=abcdefghi", Err(TooMuch::Value));
+        check("a=%61%61%61%61%61%61%61%61", Ok(1));
+        check("abcdefgh&abcdefgh&abcdefgh&a", Err(TooMuch::Names));
+    }
+
+    /// What a parsed value consists of: values, containers, depth.
+    fn size(value: &Value) -> (usize, usize, usize) {
+        let inner: Vec<_> = match value {
+            Value::Object(map) => map.values().map(size).collect(),
+            Value::Array(list) => list.iter().map(size).collect(),
+            _ => return (1, 0, 0),
+        };
+        let sum = |part: fn(&(usize, usize, usize)) -> usize| inner.iter().map(part).sum::<usize>() + 1;
+        (sum(|one| one.0), sum(|one| one.1), 1 + inner.iter().map(|one| one.2).max().unwrap_or_default())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_within_the_bounds(text in "[\\[\\]{}\",: \\\\a1]{0,60}", bytes: Vec<u8>) {
+            if let Ok(value) = super::json(text.as_bytes(), &SMALL) {
+                let (values, containers, depth) = size(&value);
+                prop_assert!(values <= SMALL.values && containers <= SMALL.containers && depth <= SMALL.depth);
+            }
+            let _ = super::json(&bytes, &SMALL);
+            let _ = form(&bytes, &SMALL);
+        }
+
+        #[test]
+        fn what_fits_is_what_the_parser_reads(text in "\\[?\\{(\"[a-z]{0,3}\":(\\[1,2\\]|\"x\"|\\{\\}),?){0,5}\\}\\]?") {
+            let parsed = serde_json::from_str::<Value>(&text).ok();
+            prop_assert_eq!(super::json(text.as_bytes(), &REQUEST).ok(), parsed);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What lies on the disk (F108): files are the bridge's own user's alone, and of an erased person nothing is left in
+//! any file of the bridge or of its Redis.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::process::{bench, email, everything_stands, order_url, phone, tell};
+use crate::support::program::{FORM, Program, StoreKind, TestBed, form, get, send, until};
+
+/// Clients with an order each; the first one is erased.
+const CLIENTS: i64 = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erased_person_is_in_no_file_of_the_embedded_store() {
+    nothing_stays(StoreKind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erased_person_is_in_no_file_of_redis() {
+    nothing_stays(StoreKind::Redis).await;
+}
+
+async fn nothing_stays(kind: StoreKind) {
+    let bench = bench(kind).await;
+    if let Some(redis) = &bench.redis {
+        // Otherwise a name in its file could not be found.
+        redis::cmd("CONFIG").arg("SET").arg("rdbcompression").arg("no").exec(&mut redis.admin()).expect("ok");
+    }
+    damaged_spool(&bench);
+    let bridge = bench.start().await;
+    for client in 0..CLIENTS {
+        tell(&bench, client).await;
+    }
+    everything_stands(&bench, CLIENTS).await;
+    // A body that is stored compressed, and one that becomes a dead letter.
+    let long = format!("{}&comment={}", order_url(&bench, 0), "о+разном+".repeat(300));
+    assert_eq!(get(&long).await.expect("an answer").status, 200);
+    let undecodable = form(&[("phone", &phone(0)), ("name", NAME), ("status", "Новый")]);
+    let url = bench.hook("getcourse", "order-created");
+    assert_eq!(send("POST", &url, FORM, undecodable).await.expect("an answer").status, 200);
+    until("its dead letter", async || (bridge.count("dead").await == 1).then_some(())).await;
+    bridge.settled().await;
+    bench.mute();
+    assert!(found(&bench).iter().any(|path| path.ends_with("rost.damaged")), "the test can find it");
+    assert!(found(&bench).len() > 1, "the test can find it: {:?}", found(&bench));
+
+    let erased = bench.run(&["person", "erase", "rost", "--phone", &phone(0), "--yes"]).await;
+    assert!(erased.out().contains("Erased in rost"), "{} {}", erased.out(), erased.err());
+    wiped(&bridge).await;
+    until("files without him", async || found(&bench).is_empty().then_some(())).await;
+    let quarantine = std::fs::read(bench.data().join("spool/rost.damaged")).expect("another's part stays");
+    assert!(String::from_utf8_lossy(&quarantine).contains(&email(1)));
+    let others = bench.run(&["person", "export", "rost", "--phone", &phone(1)]).await;
+    assert!(others.out().contains(&email(1)), "{}", others.out());
+    only_ours(&bench.data());
+    let ready = get(&bridge.asked("/readyz")).await.expect("an answer");
+    assert!(!ready.body.contains("data_open"), "{}", ready.body);
+    assert_eq!(bridge.terminate().await, Some(0));
+    assert_eq!(found(&bench), Vec::<PathBuf>::new(), "after a clean stop");
+}
+
+async fn wiped(bridge: &Program) {
+    let said = || bridge.log().contains("the store's files are written without the erased person");
+    until("the files are written", async || said().then_some(())).await;
+}
+
+/// As `process` names the first client.
+const NAME: &str = "Клиент 0";
+
+/// What a file may hold of him.
+fn traces() -> Vec<Vec<u8>> {
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let texts = [phone(0)[2..].to_owned(), email(0), encoded(&email(0)), NAME.to_owned(), encoded(NAME)];
+    texts.map(String::into_bytes).to_vec()
+}
+
+/// Two records that cannot be read, one with his data.
+fn damaged_spool(bench: &TestBed) {
+    let folder = bench.data().join("spool");
+    dozvon::private::folder(&folder).expect("writable");
+    let record = |who: i64| {
+        let text = format!("phone={}&email={}", phone(who), email(who));
+        let sum = [7; 8];
+        [b"\xd0\x97\x1erecd\n".as_slice(), &4_u32.to_le_bytes(), &sum, text.as_bytes()].concat()
+    };
+    let records = [record(0), record(1)].concat();
+    dozvon::private::write(&folder.join("rost.log"), &records).expect("writable");
+}
+
+/// The files of bridge and Redis that hold a trace of him, as it is or compressed.
+fn found(bench: &TestBed) -> Vec<PathBuf> {
+    let mut files = all(&bench.data());
+    files
+        .extend(all(bench.folder.path()).into_iter().filter(|path| path.to_string_lossy().contains("/log-")));
+    files.extend(bench.redis.iter().flat_map(|redis| all(redis.folder())));
+    let traces = traces();
+    let is_in =
+        |bytes: &[u8]| traces.iter().any(|trace| bytes.windows(trace.len()).any(|part| part == trace));
+    // A file may vanish while Redis writes it anew.
+    let holds = |path: &PathBuf| {
+        std::fs::read(path)
+            .is_ok_and(|bytes| is_in(&bytes) || unpacked(&bytes).iter().any(|part| is_in(part)))
+    };
+    files.retain(holds);
+    files
+}
+
+/// What can be decompressed from any place of a file.
+fn unpacked(bytes: &[u8]) -> Vec<Vec<u8>> {
+    const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+    let starts = bytes.windows(MAGIC.len()).enumerate().filter(|(_, part)| *part == MAGIC).map(|(at, _)| at);
+    let unpack = |at: usize| {
+        use std::io::Read;
+        let mut text = Vec::new();
+        // What was read before the damage counts.
+        let _ = zstd::stream::read::Decoder::new(&bytes[at..]).ok()?.single_frame().read_to_end(&mut text);
+        Some(text)
+    };
+    starts.filter_map(unpack).collect()
+}
+
+fn all(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { all(&path) } else { vec![path] }).collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+fn only_ours(data: &Path) {
+    let made = all(data);
+    assert!(made.len() > 1, "{made:?}");
+    for path in made {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
+/// What an earlier version has left open is told by the running bridge and by `check`, and closed by a person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_can_read_is_told() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let bridge = bench.start().await;
+    assert_eq!(mode(&bench.data()), 0o700);
+    let ready = async || get(&bridge.asked("/readyz")).await.expect("an answer");
+    assert!(!ready().await.body.contains("data_open"), "{}", ready().await.body);
+    std::fs::set_permissions(bench.data(), std::fs::Permissions::from_mode(0o755)).expect("our own");
+    let said = ready().await;
+    assert!(said.status == 200 && said.body.contains("data_open"), "{}", said.body);
+    let checked = bench.run(&["check"]).await;
+    assert!(checked.out().contains("chmod -R go="), "{}", checked.out());
+    assert_eq!(bridge.terminate().await, Some(0));
+    let bridge = bench.start().await;
+    assert!(bridge.log().contains("other users of this machine can read"), "{}", bridge.log());
+    assert_eq!(bridge.terminate().await, Some(0));
+}
