@@ -117,7 +117,7 @@ fn said(d: &Decision, ask: AskKind) -> Phrase {
         AskKind::AddNote => command::add_note(),
         AskKind::ShowNext => command::show_next(),
         AskKind::AddCall => command::add_call(),
-        AskKind::ReadLead | AskKind::ReadMade => command::read_lead(),
+        AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid => command::read_lead(),
         AskKind::SetStatus => command::set_status(d.case.order.status.as_ref().map(Status::label)),
         AskKind::AddComment => command::add_comment(),
         AskKind::SetOrderManager => command::set_order_manager(),
