@@ -192,7 +192,7 @@ impl Outbox<'_> {
             // A call that is started late disturbs people.
             AskKind::StartCall => false,
             _ if known.contains(one.id()) => true,
-            AskKind::SendLetter | AskKind::ReadLead | AskKind::ReadMade => true,
+            AskKind::SendLetter | AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid => true,
             _ => one.command.ask.target() == Target::Getcourse || leads.contains(&one.command.order),
         };
         let back: Vec<Delivery> = held.iter().filter(|one| stands(one)).cloned().collect();
@@ -313,7 +313,7 @@ async fn bury_unreadable(site: &Site) -> Result<bool, CommitError> {
         let event = Event::Undeliverable { command: id.clone(), why: why.clone() };
         let append = order.clone().map(|order| Item::Event { raw: None, order, event }.to_bytes());
         let now = site.clock.now();
-        let letter = DeadLetter { id: format!("out-{id}"), at: now, why, order, body };
+        let letter = DeadLetter { id: format!("out-{id}"), at: now, why, order, body, folded: 0 };
         let unit = Unit {
             append: append.into_iter().collect(),
             deliveries: vec![DeliveryOp::Remove(id)],
