@@ -270,8 +270,14 @@ fn output_is_written_in_one_place() {
 /// A task of its own ends unseen when it panics, unless something begins it again or waits for its result.
 #[test]
 fn every_task_is_watched() {
-    const WATCHED: [&str; 4] =
-        ["src/app.rs", "src/schools.rs", "src/worker/pacer.rs", "src/platform/amocrm/oauth.rs"];
+    // The task of the last one only takes leave of a mail server.
+    const WATCHED: [&str; 5] = [
+        "src/app.rs",
+        "src/schools.rs",
+        "src/worker/pacer.rs",
+        "src/platform/amocrm/oauth.rs",
+        "src/platform/mail/smtp.rs",
+    ];
     let of_bridge = |source: &Source| !source.path.starts_with("src/demo/") && !source.is_test();
     let sources = files("src", ".rs").into_iter().filter(of_bridge);
     let sources: Vec<Source> = sources.filter(|source| !WATCHED.contains(&source.path.as_str())).collect();
