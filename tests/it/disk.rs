@@ -157,6 +157,7 @@ async fn what_others_can_read_is_told() {
     assert_eq!(bridge.terminate().await, Some(0));
     let bridge = bench.start().await;
     assert!(bridge.log().contains("other users of this machine can read"), "{}", bridge.log());
+    until("an owner", async || bridge.owns().await.then_some(())).await;
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
