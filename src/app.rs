@@ -152,6 +152,11 @@ impl Bridge {
         Ok(begun)
     }
 
+    /// The schools that it serves now.
+    pub fn sites(&self) -> &Sites {
+        &self.schools.sites
+    }
+
     /// Makes `/health` show why the present files are not in use.
     pub fn refuse(&self, why: String) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);

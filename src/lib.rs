@@ -13,6 +13,8 @@ pub mod config;
 pub mod demo;
 pub mod discover;
 pub mod email;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod http;
 pub mod instance;
 pub mod intake;

@@ -2,9 +2,12 @@
 //! and a run leaves no files behind. Enter at [`run`]; each family of figures is a module that returns
 //! [`Row`]s.
 
+mod abuse;
 mod launch;
 mod row;
+mod shapes;
 
+pub use abuse::abuse;
 pub use launch::{Launch, Size, launch};
 pub use row::{Goal, Row, table};
 
@@ -32,10 +35,12 @@ pub struct Options {
 pub enum Family {
     /// Ten thousand orders of new clients into amoCRM, with payments in the middle; driven time.
     Launch,
+    /// Hostile requests beside an ordinary order, and a school beside one that is flooded; real time, on Linux.
+    Abuse,
 }
 
 impl Family {
-    const ALL: [Self; 1] = [Self::Launch];
+    const ALL: [Self; 2] = [Self::Launch, Self::Abuse];
 }
 
 /// Measures, prints and writes the figures. The error is for a person: what could not be measured, or which
@@ -48,6 +53,10 @@ pub async fn run(options: Options) -> Result<(), Stop> {
             Family::Launch => {
                 let _shown = progress::spinner("launch");
                 launch(Size::of(options.orders)).await?.rows()
+            }
+            Family::Abuse => {
+                let _shown = progress::spinner("abuse");
+                abuse().await?
             }
         });
     }

@@ -417,5 +417,9 @@ async fn visit(school: &str, store: &StoreArgs, config: &Config) -> Result<(Scho
 
 fn line(letter: &DeadLetter) -> String {
     let order = letter.order.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-    format!("{}  {}  {order}  {}", letter.id, letter.at.format("%Y-%m-%d %H:%M"), letter.why)
+    let more = match letter.folded {
+        0 => String::new(),
+        count => format!("{count} more with one reason, kept as requests only: "),
+    };
+    format!("{}  {}  {order}  {more}{}", letter.id, letter.at.format("%Y-%m-%d %H:%M"), letter.why)
 }

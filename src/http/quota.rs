@@ -86,6 +86,9 @@ impl Quotas {
         let own = own.unwrap_or_else(|| Bucket::full(of_sender, now_ms));
         let waits = [whole.lacks(cost, of_school), own.lacks(cost, of_sender)];
         if let Some(wait) = waits.into_iter().flatten().max_by(f64::total_cmp) {
+            // After the clock was set back, they are filled by the new time.
+            buckets.schools.insert(school.clone(), whole);
+            buckets.senders.entry(sender).and_modify(|bucket| *bucket = own);
             return Err(Exceeded { wait_s: wait.clamp(1.0, WAIT_MAX_S).ceil() as u64 });
         }
         buckets.schools.insert(school.clone(), Bucket { tokens: whole.tokens - cost, ..whole });

@@ -89,6 +89,7 @@ pub fn letter_or_damaged(id: &str, stored: &[u8]) -> DeadLetter {
         why: format!("the letter itself is damaged and cannot be read: {error}"),
         order: None,
         body: Vec::new(),
+        folded: 0,
     })
 }
 

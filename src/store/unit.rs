@@ -118,6 +118,13 @@ pub struct DeadLetter {
     /// The entry's or the delivery's own bytes, for the replay; empty where there is nothing to
     /// replay, or not any more.
     pub body: Vec<u8>,
+    /// This letter stands for so many entries with one reason: too many to keep each.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub folded: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Clone, PartialEq)]

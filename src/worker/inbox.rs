@@ -3,6 +3,7 @@
 //! failure makes a dead letter. Enter at [`run`]; `take` processes an entry, `signals` its signals, `settle`
 //! a finished delivery.
 
+mod fold;
 mod settle;
 mod signals;
 mod take;
@@ -19,6 +20,7 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
+use self::fold::Folds;
 use super::landings::{Landed, Written};
 use super::site::{Site, count};
 use super::{store_watch, wheel_feed};
@@ -121,6 +123,7 @@ struct Inbox {
     aside: HashMap<Cause, String>,
     /// Settlements whose commit failed; the store may have applied it.
     doubtful: HashSet<u64>,
+    folds: Folds,
 }
 
 /// The cause of a unit.
@@ -190,6 +193,7 @@ impl Inbox {
             strikes: HashMap::new(),
             aside: HashMap::new(),
             doubtful: HashSet::new(),
+            folds: Folds::default(),
         }
     }
 

@@ -313,7 +313,7 @@ async fn bury_unreadable(site: &Site) -> Result<bool, CommitError> {
         let event = Event::Undeliverable { command: id.clone(), why: why.clone() };
         let append = order.clone().map(|order| Item::Event { raw: None, order, event }.to_bytes());
         let now = site.clock.now();
-        let letter = DeadLetter { id: format!("out-{id}"), at: now, why, order, body };
+        let letter = DeadLetter { id: format!("out-{id}"), at: now, why, order, body, folded: 0 };
         let unit = Unit {
             append: append.into_iter().collect(),
             deliveries: vec![DeliveryOp::Remove(id)],

@@ -166,7 +166,7 @@ fn letter(id: &str, body: &str) -> DeadLetter {
         body: body.as_bytes().to_vec(),
     };
     let body = Envelope::of("pbxa", &request, at(0)).to_bytes();
-    DeadLetter { id: id.to_owned(), at: at(0), why: "undecodable".to_owned(), order: None, body }
+    DeadLetter { id: id.to_owned(), at: at(0), why: "undecodable".to_owned(), order: None, body, folded: 0 }
 }
 
 #[tokio::test]

@@ -115,7 +115,8 @@ fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<S
             // A platform's own words may stand in it.
             let why = one_line(&why, WHY_MAX).text;
             let (order, body) = (Some(delivery.command.order.clone()), json::bytes(delivery));
-            let letter = DeadLetter { id: format!("out-{id}"), at: now, why: why.clone(), order, body };
+            let letter =
+                DeadLetter { id: format!("out-{id}"), at: now, why: why.clone(), order, body, folded: 0 };
             unit.dead.push(DeadOp::Bury(letter));
             (unit, Event::Undeliverable { command: id, why }, Vec::new())
         }

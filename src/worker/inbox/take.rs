@@ -24,8 +24,11 @@ use crate::{json, link};
 impl Inbox {
     /// Every entry becomes a unit; an unusable one becomes a dead letter.
     pub(super) async fn take(&mut self, entry: &Entry, now: At) -> StoreResult<Unit> {
-        if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
-            return Ok(self.apart(entry, now).unwrap_or_else(|| buried(dead(entry, why), now)));
+        if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())).cloned() {
+            return match self.apart(entry, now) {
+                Some(unit) => Ok(unit),
+                None => self.bury(dead(entry, why), now).await,
+            };
         }
         if entry.body.is_empty() {
             // The store has lost it and kept its place: there is nothing to show a person.
@@ -38,14 +41,25 @@ impl Inbox {
                 // The text of the error may quote the entry.
                 let why = format!("the entry cannot be read: JSON, column {}", error.column());
                 self.site.unreadable(&why);
-                return Ok(buried(dead(entry, why), now));
+                return self.bury(dead(entry, why), now).await;
             }
         };
         let taken = match inbound {
             Inbound::Request(envelope) => self.envelope(entry, &envelope, now).await?,
             Inbound::Item(item) => self.item(*item, now).await?,
         };
-        Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
+        match taken {
+            Ok(unit) => Ok(unit),
+            Err(why) => self.bury(dead(entry, why.why), now).await,
+        }
+    }
+
+    async fn bury(&mut self, letter: DeadLetter, now: At) -> StoreResult<Unit> {
+        let letter = self.folds.bury(&*self.site.store, self.site.id(), letter, now).await?;
+        if letter.folded <= 1 {
+            tracing::error!(id = letter.id, why = letter.why, "a dead letter: see `dozvon dead`");
+        }
+        Ok(Unit { dead: vec![DeadOp::Bury(letter)], at: now, ..Unit::default() })
     }
 
     async fn item(&mut self, item: Item, now: At) -> Taken {
@@ -226,6 +240,7 @@ impl Inbox {
         } else {
             unit.append.push(again(id, found.body));
         }
+        self.folds.forget();
         unit.dead.push(DeadOp::Dig(id.to_owned()));
         Ok(Ok(unit))
     }
@@ -269,12 +284,7 @@ fn again(id: &str, body: Vec<u8>) -> Vec<u8> {
 
 fn dead(entry: &Entry, why: impl Into<String>) -> DeadLetter {
     let id = format!("in-{}", entry.seq.0);
-    DeadLetter { id, at: entry.at, why: why.into(), order: None, body: entry.body.clone() }
-}
-
-fn buried(letter: DeadLetter, now: At) -> Unit {
-    tracing::error!(id = letter.id, why = letter.why, "a dead letter: see `dozvon dead`");
-    Unit { dead: vec![DeadOp::Bury(letter)], at: now, ..Unit::default() }
+    DeadLetter { id, at: entry.at, why: why.into(), order: None, body: entry.body.clone(), folded: 0 }
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ pub fn journal(order: &str, text: &str) -> JournalEntry {
 
 pub fn letter(id: &str, body: &str) -> DeadLetter {
     let why = "the field is missing: add it to the route".to_owned();
-    DeadLetter { id: id.to_owned(), at: at(0), why, order: None, body: body.as_bytes().to_vec() }
+    DeadLetter { id: id.to_owned(), at: at(0), why, order: None, body: body.as_bytes().to_vec(), folded: 0 }
 }
 
 pub fn texts(names: &[&str]) -> Vec<String> {

@@ -461,6 +461,9 @@ pub struct CallNote {
 /// other `why` the address may be right.
 pub const BOUNCED: &str = "bounced";
 
+/// Prefix of the `why` of a read whose order is not there (any more).
+pub const NO_ORDER: &str = "no such order";
+
 /// A letter with its final text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Letter {

@@ -229,7 +229,8 @@ async fn every_entry_of_the_journal_names_its_request() {
     assert!(kept.is_some_and(|kept| String::from_utf8_lossy(&kept).contains("told:2")), "{origins:?}");
     let body = said(&[order(Some("8".to_owned()))]);
     let id = "in-801".to_owned();
-    let letter = DeadLetter { id: id.clone(), at: noon(), why: "not set up".to_owned(), order: None, body };
+    let letter =
+        DeadLetter { id: id.clone(), at: noon(), why: "not set up".to_owned(), order: None, body, folded: 0 };
     bench.commit(Unit { dead: vec![DeadOp::Bury(letter)], ..Unit::default() }).await;
     bench.append(&Item::Retry { letter: id }).await;
     assert!(is_worked_off(&bench).await);
@@ -243,7 +244,7 @@ async fn a_dead_delivery_that_is_tried_again_goes_once_and_is_dead_no_longer() {
     let read = asked("gc-2.1", "c-2", crate::process::Ask::ReadLead { lead: 41, number: None });
     let bury = [letter("gc-1.1"), read].map(|delivery| {
         let (id, body) = (format!("out-{}", delivery.id()), json::bytes(&delivery));
-        DeadOp::Bury(DeadLetter { id, at: noon(), why: "no answer".to_owned(), order: None, body })
+        DeadOp::Bury(DeadLetter { id, at: noon(), why: "no answer".to_owned(), order: None, body, folded: 0 })
     });
     bench.commit(Unit { dead: bury.to_vec(), ..Unit::default() }).await;
     for id in ["out-gc-1.1", "out-gc-2.1", "out-gc-2.1", "out-gc-9.1"] {
@@ -268,6 +269,7 @@ async fn a_dead_entry_that_is_tried_again_is_worked_or_dead_again() {
             why: "not set up".to_owned(),
             order: None,
             body,
+            folded: 0,
         })
     });
     bench.commit(Unit { dead: bury.to_vec(), ..Unit::default() }).await;
