@@ -345,14 +345,17 @@ fn the_table_of_security_names_what_holds_it() {
     let tests: String = rust().iter().map(|source| source.text.as_str()).collect();
     let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
     let mut named = 0;
-    for row in rows.skip(1) {
+    for row in rows {
         let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
         for name in held_by.split('`').skip(1).step_by(2) {
-            let scenario = root().join(format!("fixtures/scenarios/{name}.toml"));
-            assert!(
-                tests.contains(&format!("fn {name}(")) || scenario.exists(),
-                "nothing is called `{name}`"
-            );
+            let is_file = [format!("fixtures/scenarios/{name}.toml"), name.to_owned()];
+            let is_file = is_file.iter().any(|path| root().join(path).exists());
+            // Several tests may share a beginning.
+            let test = match name.strip_suffix('…') {
+                Some(beginning) => format!("fn {beginning}"),
+                None => format!("fn {name}("),
+            };
+            assert!(is_file || tests.contains(&test), "nothing is called `{name}`");
             named += 1;
         }
     }
