@@ -343,3 +343,27 @@ fn mobiles(text: &str) -> Vec<&str> {
     let digits = words.filter(|word| word.len() == 11 && word.chars().all(|c| c.is_ascii_digit()));
     digits.filter(|number| number.starts_with("79") || number.starts_with("89")).collect()
 }
+
+/// What SECURITY.md says that nobody can do is held by the tests and scenarios that it names.
+#[test]
+fn the_table_of_security_names_what_holds_it() {
+    let text = std::fs::read_to_string(root().join("SECURITY.md")).expect("a text");
+    let tests: String = rust().iter().map(|source| source.text.as_str()).collect();
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let mut named = 0;
+    for row in rows {
+        let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for name in held_by.split('`').skip(1).step_by(2) {
+            let is_file = [format!("fixtures/scenarios/{name}.toml"), name.to_owned()];
+            let is_file = is_file.iter().any(|path| root().join(path).exists());
+            // Several tests may share a beginning.
+            let test = match name.strip_suffix('…') {
+                Some(beginning) => format!("fn {beginning}"),
+                None => format!("fn {name}("),
+            };
+            assert!(is_file || tests.contains(&test), "nothing is called `{name}`");
+            named += 1;
+        }
+    }
+    assert!(named > 8, "the table has been read");
+}
