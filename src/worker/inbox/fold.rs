@@ -88,7 +88,8 @@ mod tests {
     async fn a_flood_becomes_one_letter_with_a_count() {
         let (store, school) = (Embedded::in_memory().expect("memory"), SchoolId::from("rost"));
         let mut folds = Folds::default();
-        let mut bury = async |n, why: &str, now| folds.bury(&store, &school, letter(n, why), now).await.unwrap();
+        let mut bury =
+            async |n, why: &str, now| folds.bury(&store, &school, letter(n, why), now).await.unwrap();
         for n in 0..KEPT_MAX {
             let kept = bury(n, &format!("broken JSON at line {n}"), noon()).await;
             assert_eq!((kept.id, kept.folded), (format!("in-{n}"), 0));

@@ -112,7 +112,8 @@ fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<S
         // The dead letter is for a person; the event is for the order, which gets another next step.
         Ended::Never { why } => {
             let (order, body) = (Some(delivery.command.order.clone()), json::bytes(delivery));
-            let letter = DeadLetter { id: format!("out-{id}"), at: now, why: why.clone(), order, body, folded: 0 };
+            let letter =
+                DeadLetter { id: format!("out-{id}"), at: now, why: why.clone(), order, body, folded: 0 };
             unit.dead.push(DeadOp::Bury(letter));
             (unit, Event::Undeliverable { command: id, why }, Vec::new())
         }

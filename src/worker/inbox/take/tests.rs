@@ -229,7 +229,8 @@ async fn every_entry_of_the_journal_names_its_request() {
     assert!(kept.is_some_and(|kept| String::from_utf8_lossy(&kept).contains("told:2")), "{origins:?}");
     let body = said(&[order(Some("8".to_owned()))]);
     let id = "in-801".to_owned();
-    let letter = DeadLetter { id: id.clone(), at: noon(), why: "not set up".to_owned(), order: None, body, folded: 0 };
+    let letter =
+        DeadLetter { id: id.clone(), at: noon(), why: "not set up".to_owned(), order: None, body, folded: 0 };
     bench.commit(Unit { dead: vec![DeadOp::Bury(letter)], ..Unit::default() }).await;
     bench.append(&Item::Retry { letter: id }).await;
     assert!(is_worked_off(&bench).await);
