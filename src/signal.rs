@@ -34,6 +34,9 @@ pub enum Signal {
         facts: ClientFacts,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         card: Option<ContactCard>,
+        /// True for a read of the CRM; a webhook is only somebody's word.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read: bool,
     },
     /// A contact was deleted, or merged into another.
     ContactGone {
@@ -179,6 +182,9 @@ pub struct SeenTask {
     pub lead: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<At>,
+    /// True for a read of the CRM.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -195,6 +201,9 @@ pub struct SeenNote {
     pub by: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<At>,
+    /// True for a read of the CRM.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

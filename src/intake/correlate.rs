@@ -6,10 +6,12 @@ use super::book::Book;
 use super::forget::Gone;
 use super::identity::{self, new_client};
 use super::mirror;
+use super::read_first::{ContactSaid, is_new_way, read_first, read_lead, says_too_little};
 use super::typed_in_crm;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
+use crate::process::command::Said;
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
     Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, RefusalReason,
@@ -76,9 +78,11 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> S
         Signal::LeadSeen(seen) => lead_seen(school, book, &seen, now).await,
         Signal::LeadMade(made) => typed_in_crm::lead_made(school, book, *made).await,
         Signal::LeadGone { lead, looked } => lead_gone(book, lead, looked).await,
-        Signal::ContactSeen { contact, facts, card } => {
+        Signal::ContactSeen { contact, facts, card, read } => {
+            let at = card.as_ref().and_then(|card| At::from_timestamp(card.updated_at, 0));
             let mirrored = mirror::learn(book, card.as_slice()).await?;
-            Ok(contact_seen(book, contact, facts).await?.with(mirrored))
+            let said = ContactSaid { contact, facts, at, read };
+            Ok(contact_seen(book, said).await?.with(mirrored))
         }
         Signal::ContactGone { contact } => {
             let mirrored = mirror::forget(book, contact).await?;
@@ -163,7 +167,9 @@ async fn client_seen(book: &mut Book, mut facts: ClientFacts) -> StoreResult<Aim
     for_all_orders(book, &client, &Event::Client(facts)).await
 }
 
-async fn contact_seen(book: &mut Book, contact: u64, mut facts: ClientFacts) -> StoreResult<Aims> {
+/// A number or an address that nobody knows yet is read in the CRM before letters go there (F104).
+async fn contact_seen(book: &mut Book, said: ContactSaid) -> StoreResult<Aims> {
+    let ContactSaid { contact, mut facts, at, read } = said;
     let linked = book.link(&link::crm_contact(contact)).await?.map(ClientId);
     let client = match linked {
         Some(client) => Some(client),
@@ -173,10 +179,17 @@ async fn contact_seen(book: &mut Book, contact: u64, mut facts: ClientFacts) -> 
             who.client
         }
     };
-    match client {
-        Some(client) => for_all_orders(book, &client, &Event::Client(facts)).await,
-        None => Ok(Aims::nothing(format!("contact {contact} is none of ours"))),
+    let Some(client) = client else {
+        return Ok(Aims::nothing(format!("contact {contact} is none of ours")));
+    };
+    if !read
+        && let Some(record) = book.client(&client).await?
+        && let Some(order) = newest(&record)
+        && is_new_way(&record, &facts)
+    {
+        return Ok(read_first(&order, &client, Said::Contact(contact), at));
     }
+    for_all_orders(book, &client, &Event::Client(facts)).await
 }
 
 /// The contact was deleted or merged: it is searched by number and e-mail when it is needed again.
@@ -230,14 +243,19 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
         let puts = book.put_last_seen(&entity, last_seen).into_iter().collect();
         return Ok(Aims { puts, ..Aims::default() });
     }
+    let read = || Aims { ask: Some(read_lead(&order, &record.client, seen)), ..Aims::default() };
     if says_too_little(seen, &record, role) {
-        return Ok(Aims { ask: Some(read_lead(&order, &record.client, seen)), ..Aims::default() });
+        return Ok(read());
     }
     let by = seen.responsible.and_then(|user| amocrm_user(school, user));
     let fields = seen.fields.as_deref().unwrap_or_default();
     let dates = school.process.dates(seen.updated_at.unwrap_or(now));
     let answer = school.answers.from_field(fields, &dates).map(|answer| signed(answer, by.as_ref()));
     let news = last_seen.lead(seen, answer, school.answers.typed(fields));
+    let of_stage = news.stage.and_then(|(_, status)| school.answers.from_stage(status));
+    if (news.answer.is_some() || of_stage.is_some()) && !seen.read {
+        return Ok(read());
+    }
     let mapped = |(pipeline, status)| stage(school, role, pipeline, status);
     let (stage, pipeline) = news.stage.and_then(mapped).unzip();
     let change = LeadChange {
@@ -254,34 +272,12 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     if change.stage.is_some() || change.responsible.is_some() {
         events.push(Event::Lead(change));
     }
-    let from_stage = news.stage.and_then(|(_, status)| school.answers.from_stage(status));
-    events.extend(news.answer.or(from_stage).map(|answer| Event::Answer(signed(answer, by.as_ref()))));
+    events.extend(news.answer.or(of_stage).map(|answer| Event::Answer(signed(answer, by.as_ref()))));
     Ok(Aims {
         aims: aims_at(&order, &record.client, events),
         puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
         ..Aims::default()
     })
-}
-
-/// Whether the lead has to be read: a digital-pipeline call contains no fields, and no webhook contains the
-/// reason of a lost lead (R1). If we closed the lead, or the order has ended, nothing is read, so that no
-/// echo costs a request.
-fn says_too_little(seen: &SeenLead, order: &Order, role: LeadRole) -> bool {
-    let lost = seen.status == Some(LOST) && seen.loss_reason.is_none();
-    let known = !order.is_open() || order.leads.get(&role) == Some(&Stage::Lost);
-    !seen.read && (seen.partial || (lost && !known))
-}
-
-/// The read command for one state of the lead; a repeated webhook gives the same id, so it is sent once.
-fn read_lead(order: &OrderId, client: &ClientId, seen: &SeenLead) -> Command {
-    let at = seen.updated_at.map_or(0, |at| at.timestamp());
-    Command {
-        id: CommandId(format!("{order}.read-{}-{at}", seen.lead)),
-        order: order.clone(),
-        client: client.clone(),
-        urgency: Urgency::Money,
-        ask: Ask::ReadLead { lead: seen.lead, number: None },
-    }
 }
 
 fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {
@@ -378,6 +374,9 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
         // The answer comes first, because it closes the task.
         let answer = result.and_then(|text| school.answers.from_result(text, &school.process.dates(now)));
         let read = answer.is_some();
+        if read && !seen.read {
+            return Ok(read_first(&order, &record.client, Said::Task(seen.task), seen.updated_at));
+        }
         events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
         events.push(Event::Task(TaskChange {
             task,
@@ -453,8 +452,8 @@ pub fn extension(school: &School, extension: &str) -> Option<ManagerId> {
 }
 
 /// amoCRM's «won» and «lost», the same in every pipeline (sheet, 3.3).
-const WON: u64 = 142;
-const LOST: u64 = 143;
+pub(super) const WON: u64 = 142;
+pub(super) const LOST: u64 = 143;
 
 /// The stage that a status of this pipeline means, and the pipeline as events name it: nothing for the usual
 /// one of the role.

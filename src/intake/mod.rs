@@ -14,4 +14,5 @@ pub mod identity;
 pub mod item;
 pub mod last_seen;
 pub mod mirror;
+mod read_first;
 mod typed_in_crm;

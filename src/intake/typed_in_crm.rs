@@ -5,9 +5,11 @@
 use super::book::Book;
 use super::correlate::{Aim, Aims, amocrm_user, lead_of, open_orders, signed, stage};
 use super::identity::{self, new_client};
+use super::read_first::read_first;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
+use crate::process::command::Said;
 use crate::process::event::{Answer, AnswerKind, Author, OrderFacts};
 use crate::process::{Ask, At, Client, Command, CommandId, Event, LeadRole, Money, OrderId, Urgency};
 use crate::signal::{MadeLead, SeenLead, SeenNote};
@@ -37,11 +39,15 @@ pub(super) async fn note_seen(
     if !last_seen.note(seen) {
         return Ok(Aims::nothing(format!("note {} is known", seen.note)));
     }
+    let said_at = seen.created_at.unwrap_or(now);
+    let answer = school.answers.from_note(&seen.text, &school.process.dates(said_at)).filter(is_whole);
+    if answer.is_some() && !seen.read {
+        let what = Said::Note { lead, note: seen.note };
+        return Ok(read_first(&order, &record.client, what, seen.created_at));
+    }
     let on_lead = format!("lead/{lead}");
     let mut lead = book.last_seen(&on_lead).await?;
     lead.has_note(seen.note);
-    let said_at = seen.created_at.unwrap_or(now);
-    let answer = school.answers.from_note(&seen.text, &school.process.dates(said_at)).filter(is_whole);
     let aims = answer.map(|answer| {
         let event = Event::Answer(signed(answer, Some(&author)));
         Aim::new(order.clone(), record.client.clone(), event)

@@ -121,7 +121,10 @@ impl Sent {
     /// has lost nothing.
     pub fn recall(&self, delivery: &Delivery) -> Option<EarlierTry> {
         // What was read before says nothing about now.
-        if matches!(delivery.command.ask.kind(), AskKind::ReadOrder | AskKind::ReadLead | AskKind::ReadMade) {
+        if matches!(
+            delivery.command.ask.kind(),
+            AskKind::ReadOrder | AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid
+        ) {
             return None;
         }
         let last = self.tries.get(delivery.id()).filter(|last| last.what == what(delivery))?;

@@ -27,8 +27,10 @@ pub async fn retain(site: &Site) {
     while !site.stopping() {
         let now = site.clock.now();
         let again = match site.guard("retention", round(site, now)).await {
-            Ok(Ok(())) => {
-                wipe::past(site).await;
+            Ok(Ok(is_less)) => {
+                if is_less {
+                    wipe::past(site).await;
+                }
                 now + TimeDelta::days(1)
             }
             Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
@@ -45,11 +47,19 @@ pub async fn retain(site: &Site) {
     }
 }
 
-async fn round(site: &Site, now: At) -> Result<(), CommitError> {
+/// True if something was removed at once, and not by an entry of the inbox.
+async fn round(site: &Site, now: At) -> Result<bool, CommitError> {
     let raw_before = now - TimeDelta::days(site.keep.raw_days.into());
-    while site.store.forget_raw(site.id(), raw_before, PAGE).await? as usize == PAGE {}
+    let mut requests = 0;
+    loop {
+        let gone = site.store.forget_raw(site.id(), raw_before, PAGE).await?;
+        requests += gone;
+        if gone as usize != PAGE {
+            break;
+        }
+    }
     let before = now - TimeDelta::days(site.keep.ended_days.into());
-    letters(site, (raw_before, before), now).await?;
+    let is_less = letters(site, (raw_before, before), now).await? || requests > 0;
     let retire = |body: &[u8], _: (&str, u64), unit: &mut Unit| {
         let Ok(order) = serde_json::from_slice::<Order>(body) else { return };
         if order.end().is_some_and(|end| end.at() < before) {
@@ -71,16 +81,17 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
             unit.forget.push(Forget::Record { key: key.to_owned(), expect });
         }
     };
-    each(site, "shadow/lead/", now, stranger).await
+    each(site, "shadow/lead/", now, stranger).await?;
+    Ok(is_less)
 }
 
 /// The body of a dead letter is kept as long as requests and deliveries are; its id and reason are kept as
 /// long as an ended order.
-async fn letters(site: &Site, (body_before, before): (At, At), now: At) -> Result<(), CommitError> {
-    let mut after = 0;
+async fn letters(site: &Site, (body_before, before): (At, At), now: At) -> Result<bool, CommitError> {
+    let (mut after, mut is_less) = (0, false);
     loop {
         let page = site.store.letters(site.id(), after, LETTERS).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let Some((last, _)) = page.last() else { return Ok(is_less) };
         after = *last;
         let past = page.into_iter().filter_map(|(_, letter)| match letter.at {
             at if at < before => Some(DeadOp::Dig(letter.id)),
@@ -92,6 +103,7 @@ async fn letters(site: &Site, (body_before, before): (At, At), now: At) -> Resul
         let unit = Unit { dead: past.collect(), at: now, ..Unit::default() };
         if !unit.dead.is_empty() {
             site.commit(unit).await?;
+            is_less = true;
         }
     }
 }

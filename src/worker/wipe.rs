@@ -8,8 +8,11 @@ use super::site::Site;
 use crate::store::key;
 use crate::store::{CommitError, Forget, Put, StoreResult, Unit, Wiped, Wiping};
 
-/// Until the store is asked again.
-const AGAIN: TimeDelta = TimeDelta::seconds(5);
+/// Until a store that is busy is asked again.
+const BUSY: TimeDelta = TimeDelta::seconds(5);
+
+/// Until one that failed is asked again.
+const FAILED: TimeDelta = TimeDelta::minutes(1);
 
 /// For the last unit of an erasure.
 pub async fn mark(site: &Site) -> StoreResult<Put> {
@@ -22,17 +25,17 @@ pub async fn run(site: &Site) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let again = match site.guard("wipe", once(site)).await {
-            Ok(Ok(again)) => again,
-            Err(_) => true,
+            Ok(Ok(again)) => again.then_some(BUSY),
+            Err(_) => Some(FAILED),
             Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "an erased person is still in the store's files; it is tried again");
-                true
+                Some(FAILED)
             }
         };
         let later = async {
             match again {
-                true => site.clock.sleep_until(site.clock.now() + AGAIN).await,
-                false => std::future::pending().await,
+                Some(pause) => site.clock.sleep_until(site.clock.now() + pause).await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {

@@ -256,6 +256,7 @@ fn a_slip_among_answers_days_and_platforms_is_told() {
     school("[getcourse]\n", "[getcourse]\nlook_back_min = 1441\n", "getcourse.look_back_min", "0 for off");
     let columns = "[getcourse]\nexport_columns = { nomer = \"Номер\" }\n";
     school("[getcourse]\n", columns, "getcourse.export_columns.nomer", "order_id");
+    school("account_id = 31877554\n", "", "amocrm.account_id", "numeric id");
     school("[amocrm]\n", "[amocrm]\nby_hand = [\"won\"]\n", "amocrm.by_hand", "new, in_work");
     school(
         "developer_key = { env = \"DEMO_GETCOURSE_DEVELOPER_KEY\" }\n",
@@ -377,7 +378,6 @@ fn what_works_but_is_hardly_meant_is_a_warning() {
     };
     let school = |from, to, key, words| check(&[slip(SCHOOL, from, to)], SCHOOL, key, words);
     school("not_reached = 14820240\n", "", "amocrm.loss_reasons", "not_reached");
-    school("account_id = 31877554\n", "", "amocrm.account_id", "another account");
     school("order_number_field = 901337\n", "", "amocrm.order_number_field", "found again");
     school("extension = \"103\"\n", "", "managers.pavel.extension", "not recognised");
     school("new = 66104106, ", "", "amocrm.pipelines.sales.stages", "credit, line, rest");

@@ -84,6 +84,48 @@ async fn exported_and_erased(kind: StoreKind) {
     assert!(nobody.err().contains("--phone or --email"), "{}", nobody.err());
 }
 
+/// F100: another user of GetCourse types a client's number into the form.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_with_a_clients_number_gets_nothing_of_his() {
+    let bench = bench(StoreKind::Embedded).await;
+    let bridge = bench.start().await;
+    let of_user = |order: i64, user: &str| {
+        let url = order_url(&bench, order).replace(&phone(order)[1..], &phone(0)[1..]);
+        format!("{url}&user_id={user}")
+    };
+    for (order, user) in [(0, "7001"), (1, "7002")] {
+        assert_eq!(send("GET", &of_user(order, user), "", "").await.expect("an answer").status, 200);
+        everything_stands(&bench, order + 1).await;
+        bridge.settled().await;
+    }
+    let (client, stranger) = (email(0), email(1));
+    let contacts: Vec<String> = bench.world().contacts().map(|contact| format!("{contact:?}")).collect();
+    assert_eq!(contacts.len(), 2, "{contacts:#?}");
+    assert!(contacts.iter().all(|one| !(one.contains(&client) && one.contains(&stranger))), "{contacts:#?}");
+    let notes = format!("{:?}", bench.world().view());
+    told("Тот же номер у другого клиента, в GetCourse он 7001", &notes);
+
+    let by = async |args: &[&str]| bench.run(&[&["person", "export", "rost"], args].concat()).await;
+    let his = by(&["--email", &stranger]).await;
+    assert_eq!(his.code(), Some(0), "{}", his.err());
+    assert!(!his.out().contains(&client), "{}", his.out());
+    let both = by(&["--phone", &phone(0)]).await;
+    assert_eq!(both.code(), Some(1), "{}", both.out());
+    told("2 persons in rost have this number or address", &both.err());
+    told("GetCourse user 7002", &both.err());
+    let one = by(&["--phone", &phone(0), "--client", "c-gc-7001"]).await;
+    assert_eq!(one.code(), Some(1), "no such person: {}", one.out());
+    let whole = by(&["--phone", &phone(0), "--all"]).await;
+    assert!(whole.out().contains(&client) && whole.out().contains(&stranger), "{}", whole.err());
+
+    let erased = bench.run(&["person", "erase", "rost", "--email", &stranger, "--yes"]).await;
+    told("Erased in rost: 1 client record(s), 1 order(s)", &erased.out());
+    let left = by(&["--phone", &phone(0)]).await;
+    assert_eq!(left.code(), Some(0), "{}", left.err());
+    assert!(left.out().contains(&client) && !left.out().contains(&stranger), "{}", left.out());
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
 fn told(part: &str, said: &str) {
     assert!(said.contains(part), "{part}: {said}");
 }

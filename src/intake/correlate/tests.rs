@@ -235,7 +235,7 @@ async fn what_a_person_changes_concerns_his_open_orders_or_else_the_newest() {
     let lost = ClientFacts { email: Some("lost@example.com".to_owned()), ..ClientFacts::default() };
     assert!(known.orders(Signal::ClientSeen(lost)).await.is_empty());
     // A contact's own link counts before the number that stands in it.
-    let contact = |contact| Signal::ContactSeen { contact, facts: by_phone(ANNA), card: None };
+    let contact = |contact| Signal::ContactSeen { contact, facts: by_phone(ANNA), card: None, read: true };
     assert_eq!(known.orders(contact(501)).await, ["gc-5"]);
     assert_eq!(known.orders(contact(502)).await, ["gc-1", "gc-3"]);
 }
@@ -317,4 +317,70 @@ async fn only_further_money_brings_a_forgotten_order_back() {
     assert!(paid("1", 500).await.is_empty());
     assert_eq!(paid("1", 501).await, ["gc-1"]);
     assert!(paid("2", 501).await.is_empty(), "an erased person stays erased");
+}
+
+/// F104: a webhook of the CRM is only somebody's word. What loses a lead, answers for a manager or gives a client another
+/// address is read in the CRM first, and counts as read there.
+#[tokio::test]
+async fn what_decides_is_read_in_the_crm_before_it_counts() {
+    let links = [
+        (link::crm_lead(41), "gc-1:sales"),
+        (link::lead(&"gc-1".into(), LeadRole::Sales), "41"),
+        (link::crm_task(7), "t2·gc-1"),
+        (link::crm_contact(501), "c-1"),
+    ];
+    let lead = |status, read| {
+        let pipeline = Some(8_123_410);
+        Signal::LeadSeen(Box::new(SeenLead {
+            lead: 41,
+            pipeline,
+            status,
+            read,
+            loss_reason: Some(1),
+            ..SeenLead::default()
+        }))
+    };
+    let note = |text: &str, read| {
+        let (by, text) = (Some(10_412_347), text.to_owned());
+        Signal::NoteSeen(Box::new(SeenNote {
+            note: 9,
+            lead: Some(41),
+            common: true,
+            text,
+            by,
+            created_at: None,
+            read,
+        }))
+    };
+    let task = |result: &str, read| {
+        let result = Some(result.to_owned());
+        Signal::TaskSeen(Box::new(SeenTask { task: 7, done: true, result, read, ..SeenTask::default() }))
+    };
+    let contact = |email: &str, read| {
+        let facts = ClientFacts { email: Some(email.to_owned()), ..ClientFacts::default() };
+        Signal::ContactSeen { contact: 501, facts, card: None, read }
+    };
+    type Made<'a> = &'a dyn Fn(bool) -> Signal;
+    let decides: [(&str, Made); 5] = [
+        ("read_lead", &|read| lead(Some(LOST), read)),
+        ("read_lead", &|read| lead(Some(WON), read)),
+        ("read_said", &|read| note("отказ: цена", read)),
+        ("read_said", &|read| task("отказ: цена", read)),
+        ("read_said", &|read| contact("stranger@client.example", read)),
+    ];
+    for (ask, signal) in decides {
+        let mut known = Known::of(&[("gc-1", "c-1", true)], &links).await;
+        let told = known.aims(signal(false)).await;
+        assert!(told.aims.is_empty(), "{:?}", told.aims);
+        assert_eq!(told.ask.as_ref().map(|command| command.ask.name()), Some(ask), "{:?}", signal(false));
+        let again = known.aims(signal(false)).await.ask.map(|command| command.id);
+        assert_eq!(again, told.ask.map(|command| command.id), "equal webhooks ask once");
+        let read = known.aims(signal(true)).await;
+        assert!(!read.aims.is_empty() && read.ask.is_none(), "{:?}", signal(true));
+    }
+    let mut known = Known::of(&[("gc-1", "c-1", true)], &links).await;
+    for harmless in [lead(Some(66_104_107), false), note("встретились", false), task("перенёс", false)]
+    {
+        assert!(known.aims(harmless).await.ask.is_none(), "it decides nothing");
+    }
 }

@@ -34,7 +34,8 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     }
     if settings.account_id.is_none() {
         let why = "missing: webhooks of another account would be taken too";
-        findings.warn.add("amocrm.account_id", why, "the account's numeric id");
+        let allowed = "the account's numeric id, which `dozvon discover` prints: account_id = 31877554";
+        findings.wrong.add("amocrm.account_id", why, allowed);
     }
     if settings.order_number_field.is_none() {
         let why = "missing: a lead cannot be found again by its order";

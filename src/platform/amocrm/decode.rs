@@ -100,7 +100,7 @@ fn contact(item: &FormEntity<'_>, zone_field: Option<u64>) -> Option<Signal> {
     // Without a time nothing can be compared, and an old state could overwrite a newer one.
     let card =
         item.updated_at().map(|at| ContactCard { contact, keys, updated_at: at.timestamp(), responsible });
-    Some(Signal::ContactSeen { contact, facts, card })
+    Some(Signal::ContactSeen { contact, facts, card, read: false })
 }
 
 /// Note type 4 is an ordinary note; its fields may stand one level deeper (sheet, 4.3).
@@ -113,6 +113,7 @@ fn note(item: &FormEntity<'_>) -> Option<Signal> {
         text: node.text("text").unwrap_or_default().to_owned(),
         by: node.number("created_by").filter(|user: &u64| *user != 0),
         created_at: wire::time(node, "created_at"),
+        read: false,
     })))
 }
 
@@ -137,5 +138,6 @@ fn task(item: &FormEntity<'_>) -> Option<SeenTask> {
         responsible: node.number("responsible_user_id"),
         lead: node.number("element_id").filter(|id| of_lead && *id != 0),
         updated_at: item.updated_at(),
+        read: false,
     })
 }

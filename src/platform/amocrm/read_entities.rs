@@ -117,39 +117,41 @@ pub fn request(body: &Value) -> RawRequest {
     }
 }
 
+/// The signal of an entity that was read.
+pub fn of(entity: &Entity, body: &Value, zone_field: Option<u64>) -> Signal {
+    let id = entity.id();
+    match entity {
+        Entity::Lead(_) => Signal::LeadSeen(Box::new(read_lead::seen(id, body))),
+        Entity::Task(_) => Signal::TaskSeen(Box::new(task(id, body))),
+        Entity::Contact(_) => Signal::ContactSeen {
+            contact: id,
+            facts: contact(body, zone_field),
+            card: mirror::card(body),
+            read: true,
+        },
+        Entity::Note { .. } => Signal::NoteSeen(Box::new(note(id, body))),
+    }
+}
+
 /// The one signal of a found request.
 pub fn signal(bytes: &[u8], zone_field: Option<u64>) -> Result<Signal, Undecodable> {
     let broken = || Undecodable("not the body of a found entity".to_owned());
     let body: Value = serde_json::from_slice(bytes).map_err(|_| broken())?;
     let id: u64 = number(&body["id"]).ok_or_else(broken)?;
     let shown = |word: &str| body.get(word);
-    let signal = if let Some(lead) = shown("lead") {
-        match lead.is_object() {
-            true => Signal::LeadSeen(Box::new(read_lead::seen(id, lead))),
-            false => Signal::LeadGone { lead: id, looked: false },
-        }
+    let (entity, found, gone) = if let Some(lead) = shown("lead") {
+        (Entity::Lead(id), lead, Signal::LeadGone { lead: id, looked: false })
     } else if let Some(task) = shown("task") {
-        match task.is_object() {
-            true => Signal::TaskSeen(Box::new(self::task(id, task))),
-            false => Signal::TaskGone { task: id },
-        }
+        (Entity::Task(id), task, Signal::TaskGone { task: id })
     } else if let Some(contact) = shown("contact") {
-        match contact.is_object() {
-            true => Signal::ContactSeen {
-                contact: id,
-                facts: self::contact(contact, zone_field),
-                card: mirror::card(contact),
-            },
-            false => Signal::ContactGone { contact: id },
-        }
+        (Entity::Contact(id), contact, Signal::ContactGone { contact: id })
     } else if let Some(note) = shown("note") {
-        match note.is_object() {
-            true => Signal::NoteSeen(Box::new(self::note(id, note))),
-            false => Signal::Nothing { what: "a note that is gone".to_owned() },
-        }
+        let gone = Signal::Nothing { what: "a note that is gone".to_owned() };
+        (Entity::Note { lead: 0, note: id }, note, gone)
     } else {
         return Err(broken());
     };
+    let signal = if found.is_object() { of(&entity, found, zone_field) } else { gone };
     Ok(signal)
 }
 
@@ -168,6 +170,7 @@ fn task(id: u64, body: &Value) -> SeenTask {
         responsible: number(&body["responsible_user_id"]),
         lead: number(&body["entity_id"]).filter(|_| text(&body["entity_type"]) == "leads"),
         updated_at: moment(&body["updated_at"]),
+        read: true,
     }
 }
 
@@ -207,6 +210,7 @@ fn note(id: u64, body: &Value) -> SeenNote {
         text: text(&body["params"]["text"]).to_owned(),
         by: number(&body["created_by"]).filter(|user: &u64| *user != 0),
         created_at: moment(&body["created_at"]),
+        read: true,
     }
 }
 
@@ -235,6 +239,7 @@ mod tests {
                 responsible: Some(10_412_345),
                 lead: Some(41_290_077),
                 updated_at: at(0),
+                read: true,
             })),
         );
         check(json!({ "id": 5, "task": null }), Signal::TaskGone { task: 5 });
@@ -258,6 +263,7 @@ mod tests {
                     ..ClientFacts::default()
                 },
                 card: None,
+                read: true,
             },
         );
         let broken = signal(b"{}", None);

@@ -76,6 +76,9 @@ pub fn unanswered(response: &Response) -> Fault {
     refused(response.status, response, Effect::Read, JsonEnvelope::Missing)
 }
 
+/// The `why` of a call whose object is not there.
+pub const NOT_FOUND: &str = "getcourse answers 404: it has no such object";
+
 /// Whether there is a JSON envelope. Without one, a 404 means a wrong address, not a missing object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum JsonEnvelope {
@@ -93,6 +96,7 @@ fn refused(status: u16, response: &Response, effect: Effect, envelope: JsonEnvel
             Fault::denied(format!("{why}: are both keys of this school and is the developer's enabled?"))
         }
         404 if envelope == JsonEnvelope::Missing => Fault::denied(format!("{why}: is getcourse.url right?")),
+        404 => Fault::never(NOT_FOUND),
         429 => Fault::Later { why, after_ms: response.retry_after_ms() },
         503 if response.retry_after_ms().is_some() => {
             Fault::Later { why, after_ms: response.retry_after_ms() }

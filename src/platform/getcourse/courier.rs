@@ -10,10 +10,11 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::client::{Client, Keys};
-use super::{Settings, status, tech};
+use super::{Settings, answer, status, tech};
 use crate::link;
 use crate::platform::http::Http;
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
+use crate::process::command::NO_ORDER;
 use crate::process::definition::Manager;
 use crate::process::{Ask, At, Command, ManagerId, OrderId, Status, Urgency};
 use crate::signal::{SeenOrder, Signal};
@@ -99,9 +100,13 @@ impl GcAttempt<'_> {
 
     /// The order as it is now. It counts as confirmed, because we asked for it.
     async fn seen(&self) -> Result<SeenOrder, Fault> {
-        let data = self.client.read("deal/get-fields", &[("dealId", self.deal)], self.urgency()).await?;
-        let deal =
-            tech::only(&data, self.deal).ok_or_else(|| Fault::never("GetCourse shows no such order"))?;
+        let none = || Fault::never(format!("{NO_ORDER}: GetCourse does not show it"));
+        let read = self.client.read("deal/get-fields", &[("dealId", self.deal)], self.urgency()).await;
+        let data = match read {
+            Err(Fault::Never { why }) if why == answer::NOT_FOUND => return Err(none()),
+            read => read?,
+        };
+        let deal = tech::only(&data, self.deal).ok_or_else(none)?;
         let mut seen = tech::order(deal, self.settings.zone)
             .filter(|seen| seen.facts.gc_id.as_deref() == Some(self.deal))
             .ok_or_else(|| Fault::never("GetCourse shows another order"))?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::hooks::HookKind;
 use super::money::{self, Amount};
 use super::params::{Params, SOURCES};
-use super::{Settings, dates, status, text};
+use super::{Payments, Settings, dates, payments, status, text};
 use crate::bounded::{self, REQUEST};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
@@ -51,7 +51,9 @@ impl Reading<'_> {
         if matches!(stated, Some(Status::Unknown(_))) {
             unclear.push("status".to_owned());
         }
-        if self.confirmed && kind.is_payment() && sums == Sums::default() {
+        // What is read back brings its sums itself.
+        let is_told = payments(self.settings) != Payments::ReadBack;
+        if is_told && kind.is_payment() && sums == Sums::default() {
             unclear.push("no sum in a payment".to_owned());
         }
         let facts = OrderFacts {

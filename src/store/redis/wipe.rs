@@ -31,7 +31,7 @@ impl RedisStore {
         match self.write_files_anew().await {
             Ok(()) => Ok(Wiped::Done),
             Err(StoreError::Unreachable(why)) if why.contains("already in progress") => Ok(Wiped::Later(why)),
-            Err(error) if error.is_refusal() => Ok(Wiped::Refused(error.to_string())),
+            Err(error) if error.is_refusal() || is_unknown(&error) => Ok(Wiped::Refused(error.to_string())),
             Err(error) => Err(error),
         }
     }
@@ -70,4 +70,9 @@ impl RedisStore {
         }
         Ok(())
     }
+}
+
+/// Servers that others run, and other stores that speak like Redis, have no such command.
+fn is_unknown(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unreachable(why) if why.contains("unknown command"))
 }

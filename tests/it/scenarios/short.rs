@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use dozvon::process::command::BOUNCED;
+use dozvon::process::command::{BOUNCED, NO_ORDER};
 use dozvon::process::event::{
     Answer, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached, TaskChange,
 };
@@ -33,12 +33,13 @@ pub fn read_event(
         "task" => Event::Task(value.try_into::<ShortTask>().map_err(fault)?.change(world, order, now)?),
         "sibling" => Event::Sibling(value.try_into::<News>().map_err(fault)?),
         "wake" => Event::Wake,
-        "receipt" | "undeliverable" | "in_doubt" => {
+        "receipt" | "undeliverable" | "no_order" | "in_doubt" => {
             let ask = value.as_str().unwrap_or_default();
             let held = world.held.iter().find(|command| command.ask.name() == ask);
             let command = held.map(|command| command.id.clone()).ok_or(format!("no `{ask}` is held"))?;
             match kind.as_str() {
                 "receipt" => Event::Receipt { command },
+                "no_order" => Event::Undeliverable { command, why: NO_ORDER.to_owned() },
                 // A letter that cannot be accepted bounces; any other command is refused.
                 "undeliverable" if ask == "send_letter" => {
                     Event::Undeliverable { command, why: format!("{BOUNCED}: 5.1.1") }

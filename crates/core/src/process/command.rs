@@ -166,6 +166,11 @@ pub enum Ask {
     ReadMade {
         lead: u64,
     },
+    /// Read what a person is said to have written into the CRM, before it counts (F104). Requested by intake, not by a
+    /// step.
+    ReadSaid {
+        what: Said,
+    },
     /// GetCourse: set the order's status, with a reason if it is cancelled.
     SetStatus {
         status: Status,
@@ -205,6 +210,7 @@ pub enum AskKind {
     AddCall,
     ReadLead,
     ReadMade,
+    ReadSaid,
     SetStatus,
     AddComment,
     SetOrderManager,
@@ -232,6 +238,7 @@ impl AskKind {
             Self::AddCall => "add_call",
             Self::ReadLead => "read_lead",
             Self::ReadMade => "read_made",
+            Self::ReadSaid => "read_said",
             Self::SetStatus => "set_status",
             Self::AddComment => "add_comment",
             Self::SetOrderManager => "set_order_manager",
@@ -265,6 +272,7 @@ impl Ask {
             Self::AddCall { .. } => AskKind::AddCall,
             Self::ReadLead { .. } => AskKind::ReadLead,
             Self::ReadMade { .. } => AskKind::ReadMade,
+            Self::ReadSaid { .. } => AskKind::ReadSaid,
             Self::SetStatus { .. } => AskKind::SetStatus,
             Self::AddComment { .. } => AskKind::AddComment,
             Self::SetOrderManager { .. } => AskKind::SetOrderManager,
@@ -303,6 +311,15 @@ impl Ask {
             _ => Target::Crm,
         }
     }
+}
+
+/// Where a person writes in the CRM, by the CRM's ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    Note { lead: u64, note: u64 },
+    Task(u64),
+    Contact(u64),
 }
 
 /// Everything needed to find or create a lead with its contact.
@@ -443,6 +460,9 @@ pub struct CallNote {
 /// Prefix of the `why` of a letter that cannot be delivered because its address is bad (L11). With any
 /// other `why` the address may be right.
 pub const BOUNCED: &str = "bounced";
+
+/// Prefix of the `why` of a read whose order is not there (any more).
+pub const NO_ORDER: &str = "no such order";
 
 /// A letter with its final text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

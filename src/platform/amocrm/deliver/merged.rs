@@ -1,6 +1,6 @@
 //! Reads leads that people changed: a lead as it is now, the lead it was merged into, and a lead that a
 //! person created. Never creates a lead: the order decides whether one is needed. Enter at
-//! [`AmoAttempt::read_lead`] and [`AmoAttempt::read_made`].
+//! [`AmoAttempt::read_lead`], [`AmoAttempt::read_made`] and [`AmoAttempt::read_said`].
 
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use crate::platform::amocrm::read_entities::{self, Entity};
 use crate::platform::amocrm::read_lead::read_lead;
 use crate::platform::{Fault, Receipt};
 use crate::process::LeadRole;
+use crate::process::command::Said;
 use crate::signal::{MadeLead, Signal};
 
 impl AmoAttempt<'_> {
@@ -61,5 +62,21 @@ impl AmoAttempt<'_> {
                 .unwrap_or_default(),
         };
         Ok(Receipt { links: Vec::new(), signals: vec![Signal::LeadMade(Box::new(made))] })
+    }
+
+    /// What a webhook said of a note, a task or a contact, as the account itself has it (F104). If it is not there,
+    /// nothing was said.
+    pub(super) async fn read_said(&self, what: Said) -> Result<Receipt, Fault> {
+        let entity = match what {
+            Said::Note { lead, note } => Entity::Note { lead, note },
+            Said::Task(task) => Entity::Task(task),
+            Said::Contact(contact) => Entity::Contact(contact),
+        };
+        let read = self.client().read(&entity.read(self.command.urgency)).await?;
+        let Some(body) = read.filter(|body| body["is_deleted"] != Value::Bool(true)) else {
+            return Ok(Receipt::default());
+        };
+        let signal = read_entities::of(&entity, &body, self.settings().zone_field);
+        Ok(Receipt { links: Vec::new(), signals: vec![signal] })
     }
 }

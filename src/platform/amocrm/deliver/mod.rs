@@ -228,6 +228,7 @@ impl AmoAttempt<'_> {
             Ask::AddCall { role, call } => self.add_call(*role, call).await,
             Ask::ReadLead { lead, number } => self.read_lead(*lead, number.as_deref()).await,
             Ask::ReadMade { lead } => self.read_made(*lead).await,
+            Ask::ReadSaid { what } => self.read_said(*what).await,
             Ask::SetStatus { .. }
             | Ask::AddComment { .. }
             | Ask::SetOrderManager { .. }

@@ -276,3 +276,14 @@ async fn without_keys_nothing_is_written_and_without_a_deal_nothing_is_asked() {
         assert_eq!(run.result, Ok(Receipt::default()));
     }
 }
+
+/// The process knows an order that is not there from a read that failed (L14).
+#[tokio::test]
+async fn an_order_that_is_not_there_is_told_apart() {
+    for gone in [ok(json!([])), answer(404, &json!({"status": false, "message": "Объект не найден"}))]
+    {
+        let run = run(Ask::ReadOrder, Try::First, vec![gone]).await;
+        let Err(Fault::Never { why }) = &run.result else { panic!("{:?}", run.result) };
+        assert!(why.starts_with(NO_ORDER), "{why}");
+    }
+}

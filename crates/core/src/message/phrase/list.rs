@@ -43,6 +43,7 @@ phrases! {
         add_comment;
         set_order_manager;
         read_order;
+        read_gone;
         send_letter;
         start_call;
         confirm_payment;
@@ -244,6 +245,7 @@ phrases! {
         set(at: Time);
         not_needed;
         read_later;
+        no_order;
         status_failed(what: Words);
         goes_on(what: Words);
         order_closed(what: Words);

@@ -6,7 +6,7 @@ use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::call_task;
 use crate::process::case::{Pending, Refused};
-use crate::process::command::{AskKind, BOUNCED, TaskKind};
+use crate::process::command::{AskKind, BOUNCED, NO_ORDER, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
 use crate::process::event::Event;
 use crate::process::leads;
@@ -68,12 +68,7 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             }
             retry(d, what);
         }
-        AskKind::ReadOrder => {
-            d.case.order.doubted = None;
-            if !(d.case.order.is_unseen() && d.request(Request::AsTold)) {
-                d.say("L4", guard::read_later());
-            }
-        }
+        AskKind::ReadOrder => not_read(d, why),
         AskKind::ShowNext => {
             // The CRM does not pin: a waiting task instead (K10).
             if let Some(shown) = &mut d.case.order.next_shown {
@@ -86,6 +81,18 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             tell_head(d, &what);
         }
         _ => d.say("L14", guard::goes_on(what)),
+    }
+}
+
+/// The order goes on as it was told. If it is not there any more, a person has to look (L14).
+fn not_read(d: &mut Decision, why: &str) {
+    d.case.order.doubted = None;
+    let is_told = d.case.order.is_unseen() && d.request(Request::AsTold);
+    if why.starts_with(NO_ORDER) && !cut("L14.no_order") {
+        d.say("L14", guard::no_order());
+        tell_head(d, &command::read_gone());
+    } else if !is_told {
+        d.say("L4", guard::read_later());
     }
 }
 
@@ -110,7 +117,7 @@ fn said(d: &Decision, ask: AskKind) -> Phrase {
         AskKind::AddNote => command::add_note(),
         AskKind::ShowNext => command::show_next(),
         AskKind::AddCall => command::add_call(),
-        AskKind::ReadLead | AskKind::ReadMade => command::read_lead(),
+        AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid => command::read_lead(),
         AskKind::SetStatus => command::set_status(d.case.order.status.as_ref().map(Status::label)),
         AskKind::AddComment => command::add_comment(),
         AskKind::SetOrderManager => command::set_order_manager(),
