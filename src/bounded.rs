@@ -30,6 +30,9 @@ pub const REQUEST: Bounds = Bounds {
     value_bytes: 128 * 1024,
 };
 
+/// Requests about one order or one call.
+pub const EVENT: Bounds = Bounds { values: 2_000, containers: 1_000, ..REQUEST };
+
 /// Answers of platforms that we have asked: pages of hundreds of entities, tables of thousands of rows.
 pub const ANSWER: Bounds = Bounds {
     depth: 32,

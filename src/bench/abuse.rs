@@ -76,9 +76,9 @@ async fn costs(folder: &Path) -> Result<Vec<Row>, String> {
     field.cost(orders()).await?;
     let order = field.cost(orders()).await?;
     let mut worst: BTreeMap<To, Cost> = BTreeMap::new();
-    for place in 0..shapes::all(0).len() {
-        let sent: Vec<Shape> = (0..TIMES).map(|_| shapes::all(nonce()).swap_remove(place)).collect();
-        let (name, to) = (sent[0].name, sent[0].to);
+    for kind in shapes::all() {
+        let sent: Vec<Shape> = (0..TIMES).map(|_| kind.shape(nonce())).collect();
+        let (name, to) = (kind.name(), kind.to);
         let cost = field.cost(sent).await?;
         tracing::info!(name, cpu_ms = cost.cpu_ms, peak_mb = cost.peak_mb, "a shape");
         let known = worst.entry(to).or_default();

@@ -20,6 +20,8 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Letters of an unknown address that are compared and shown.
 const TAIL_LETTERS_MAX: usize = 40;
+/// Figures of an unknown word that are shown: more may be a phone number.
+const FIGURES_SHOWN_MAX: usize = 4;
 
 /// The event of a request, from the last word of its address or from its field `event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +56,10 @@ impl HookKind {
         }
     }
 
+    /// The last word of an address, however it is joined and whatever its case.
     fn of_tail(tail: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.tail() == tail)
+        let letters = letters(tail);
+        Self::ALL.into_iter().find(|kind| self::letters(kind.tail()) == letters)
     }
 
     pub fn is_payment(self) -> bool {
@@ -64,26 +68,33 @@ impl HookKind {
 
     /// The name that is most like this word, if any is.
     fn nearest(word: &str) -> Option<&'static str> {
-        let word: String = word.chars().take(TAIL_LETTERS_MAX).collect();
-        nearest(&word, Self::ALL.into_iter().map(Self::tail))
+        let known = Self::ALL.map(|kind| (letters(kind.tail()), kind.tail()));
+        let near = nearest(&letters(word), known.iter().map(|(letters, _)| &**letters))?;
+        known.iter().find(|(letters, _)| letters == near).map(|(_, tail)| *tail)
     }
 
     /// The value of the field `event`, as administrators write it.
     fn of_word(word: &str) -> Option<Self> {
-        let word = spaced(word.trim()).replace(['_', ' ', '.', ':', '/'], "-");
-        let word = word.strip_prefix("deal-").map_or(word.clone(), |rest| format!("order-{rest}"));
+        let word = letters(word);
+        let word = word.strip_prefix("deal").map_or(word.clone(), |rest| format!("order{rest}"));
         Self::of_tail(&word).or(match word.as_str() {
-            "created" | "order-new" | "new-order" => Some(Self::OrderCreated),
-            "status" | "status-changed" | "order-status-changed" | "order-cancelled" | "order-canceled" => {
+            "created" | "ordernew" | "neworder" => Some(Self::OrderCreated),
+            "status" | "statuschanged" | "orderstatuschanged" | "ordercancelled" | "ordercanceled" => {
                 Some(Self::OrderStatus)
             }
-            "partial" | "order-partial" | "order-part-paid" | "partial-payment" => Some(Self::PaymentPartial),
-            "paid" | "order-paid" | "order-payed" | "payment" | "payment-received" => Some(Self::PaymentFull),
-            "manager" | "order-manager" => Some(Self::ManagerAssigned),
-            "user" | "user-changed" => Some(Self::UserUpdated),
+            "partial" | "orderpartial" | "orderpartpaid" | "partialpayment" => Some(Self::PaymentPartial),
+            "paid" | "orderpaid" | "orderpayed" | "payment" | "paymentreceived" => Some(Self::PaymentFull),
+            "manager" | "ordermanager" => Some(Self::ManagerAssigned),
+            "user" | "userchanged" => Some(Self::UserUpdated),
             _ => None,
         })
     }
+}
+
+/// Letters and figures of a word in lower case: `ORDER_CREATED`, `orderCreated` and `order.created` are one word.
+fn letters(word: &str) -> String {
+    let letters = word.chars().filter(|letter| letter.is_alphanumeric());
+    letters.take(TAIL_LETTERS_MAX).flat_map(char::to_lowercase).collect()
 }
 
 /// The hooks of one school's GetCourse account.
@@ -221,28 +232,21 @@ impl GcHooks {
     }
 }
 
-/// Names the last word of the address, and the word that was probably meant.
-/// An address or a word in `event` that no table has. What the sender wrote is shown without anything personal.
+/// An address or a word in `event` that no table has, and the word that was probably meant. What the sender wrote is
+/// shown on one line and without what may be a number of a person.
 fn unknown(what: &str, word: &str) -> Undecodable {
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || "-_./".contains(letter);
-    let shown: String = word.chars().filter(|letter| is_word(*letter)).take(TAIL_LETTERS_MAX).collect();
-    let meant = match HookKind::nearest(&spaced(word)) {
+    let has_number = word.chars().filter(char::is_ascii_digit).count() > FIGURES_SHOWN_MAX;
+    let is_shown = |letter: char| match letter {
+        '0'..='9' => !has_number,
+        letter => letter.is_alphanumeric() || "-_./: ".contains(letter),
+    };
+    let shown: String =
+        word.trim().chars().filter(|letter| is_shown(*letter)).take(TAIL_LETTERS_MAX).collect();
+    let meant = match HookKind::nearest(word) {
         Some(near) => format!(": is `{near}` meant?"),
         None => format!("; there are {}", HookKind::ALL.map(HookKind::tail).join(", ")),
     };
     Undecodable(format!("unknown {what} `{shown}`{meant}"))
-}
-
-/// `orderCreated` as `order-created`, in lower case.
-fn spaced(word: &str) -> String {
-    let mut spaced = String::new();
-    for letter in word.chars().take(2 * TAIL_LETTERS_MAX) {
-        if letter.is_uppercase() && spaced.ends_with(char::is_lowercase) {
-            spaced.push('-');
-        }
-        spaced.extend(letter.to_lowercase());
-    }
-    spaced
 }
 
 /// A broken body is kept for a person, and the same body again is a repeat; one that is too deep or too wide is

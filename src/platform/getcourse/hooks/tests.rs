@@ -97,7 +97,7 @@ fn what_cannot_be_used_is_kept_for_a_person() {
 fn a_mistyped_address_is_named_with_the_one_that_was_meant() {
     for (tail, expected) in [
         ("order-craeted", "cannot be decoded: unknown address `order-craeted`: is `order-created` meant?"),
-        ("Payment_Full", "cannot be decoded: unknown address `Payment_Full`: is `payment-full` meant?"),
+        ("Paymnt_Full", "cannot be decoded: unknown address `Paymnt_Full`: is `payment-full` meant?"),
     ] {
         let why = decoded(&hooks(""), tail, "order_id=7", "").unwrap_err();
         assert_eq!(why.to_string(), expected);
@@ -107,9 +107,20 @@ fn a_mistyped_address_is_named_with_the_one_that_was_meant() {
         why.starts_with("cannot be decoded: unknown address `zvonok`; there are order-created,"),
         "{why}"
     );
+    assert!(decoded(&hooks(""), "Payment_Full", "order_id=7", "").is_ok(), "one word in two writings");
     // A word in `event` likewise.
     let why = decoded(&hooks(""), "events", "order_id=7&event=orderCreted", "").unwrap_err().to_string();
     assert_eq!(why, "cannot be decoded: unknown event `orderCreted`: is `order-created` meant?");
+    for (event, shown) in [
+        ("ORDER_CRAETED", "unknown event `ORDER_CRAETED`: is `order-created` meant?"),
+        ("Заказ создан", "unknown event `Заказ создан`; there are"),
+        ("заказ_создан", "unknown event `заказ_создан`; there are"),
+        ("звонок\n+79035550101", "unknown event `звонок`; there are"),
+    ] {
+        let body = serde_json::json!({ "order_id": "7", "event": event }).to_string();
+        let why = decoded(&hooks(""), "events", "", &body).unwrap_err().to_string();
+        assert!(why.starts_with(&format!("cannot be decoded: {shown}")), "{why}");
+    }
 }
 
 #[test]
@@ -123,6 +134,12 @@ fn event_words_are_read_however_they_are_joined() {
         ("orderCreated", "order-created"),
         ("payment.received", "payment-full"),
         ("order_cancelled", "order-status"),
+        ("ORDER_CREATED", "order-created"),
+        ("ORDER.CREATED", "order-created"),
+        ("OrderCREATED", "order-created"),
+        ("ORDERCREATED", "order-created"),
+        ("PAYMENT_FULL", "payment-full"),
+        ("DEAL-PAID", "payment-full"),
     ] {
         assert_eq!(HookKind::of_word(word).map(HookKind::tail), Some(tail), "{word}");
     }
