@@ -1,6 +1,8 @@
 //! The step is total: every event on every state gives one that leaves the order in order. What is stored
 //! reads back as it was, and every timer has its row.
 
+mod quiet;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
@@ -93,12 +95,16 @@ fn states() -> Vec<Wait> {
 
 /// An order of that state with whatever may run and be open beside it, all of it due.
 fn order(state: &Wait, wrapped: Wrapped) -> Order {
-    let mut order = Order::new("gc-1".into(), "c-1".into(), now());
+    order_at(state, wrapped, now())
+}
+
+fn order_at(state: &Wait, wrapped: Wrapped, now: At) -> Order {
+    let mut order = Order::new("gc-1".into(), "c-1".into(), now);
     order.gc_id = Some("1".to_owned());
     order.route = "any".to_owned();
     order.responsible = Some("irina".into());
-    order.promise = Some(Promise::CallBack { at: now(), why: None });
-    order.plan = Some(Plan { due: now() });
+    order.promise = Some(Promise::CallBack { at: now, why: None });
+    order.plan = Some(Plan { due: now });
     order.question.open = true;
     order.leads.insert(LeadRole::Sales, Stage::New);
     for (n, (kind, text)) in [
@@ -111,7 +117,7 @@ fn order(state: &Wait, wrapped: Wrapped) -> Order {
     {
         let task = Task {
             kind,
-            due: now(),
+            due: now,
             responsible: "irina".into(),
             text,
             reminded: false,
@@ -125,12 +131,12 @@ fn order(state: &Wait, wrapped: Wrapped) -> Order {
     order.wait = state.clone();
     order.paid = order.refund().map(|refund| refund.now.clone());
     for row in SECTIONS.iter().flat_map(|section| section.timers) {
-        order.timers.set(row.timer, now());
+        order.timers.set(row.timer, now);
     }
     if wrapped == Wrapped::Yes {
         order.timers.stop(Timer::ConfirmPayment);
         let (state, timers) = (state.clone(), std::mem::take(&mut order.timers));
-        order.timers.set(Timer::ConfirmPayment, now());
+        order.timers.set(Timer::ConfirmPayment, now);
         order.wait =
             Wait::Held(Box::new(Held { state, timers, call_was_revoked: true, asked: 2, told: None }));
     }

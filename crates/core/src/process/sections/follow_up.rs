@@ -52,10 +52,10 @@ pub const SECTION: Section = Section {
 /// A day farther ahead is the head's matter, and the order is looked at meanwhile (L14).
 pub const FAR: TimeDelta = TimeDelta::days(30);
 
-/// A date that an older version set farther ahead.
+/// A date that an older version set farther ahead: this version then says which day was named.
 fn bound(d: &mut Decision) {
-    let week = TimeDelta::days(7);
-    if let Some(at) = d.at(Timer::FollowUp).filter(|at| *at > d.now + FAR + week) {
+    let Wait::FollowUp(FollowUp { until: None, .. }) = d.state() else { return };
+    if let Some(at) = d.at(Timer::FollowUp).filter(|at| *at > d.now + FAR) {
         wait_until(d, at);
     }
 }
@@ -72,7 +72,8 @@ fn wait_until(d: &mut Decision, at: At) {
         Some(_) => d.say("L14", answers::still_far(at)),
     }
     d.stay(Wait::FollowUp(FollowUp { until: Some(at), ..date }));
-    d.set(Timer::FollowUp, d.team().next(d.now + FAR));
+    // The day itself, if the team's days off end behind it.
+    d.set(Timer::FollowUp, d.team().next(d.now + FAR).min(at));
     d.close_tasks_where(|task| task.text == TextId::TaskFarDate, &result::asked_again());
     let (to, due) = (d.head(), d.work_days(1));
     let new = NewTask::new(TaskKind::Do, TextId::TaskFarDate, due);
