@@ -80,8 +80,11 @@ pub fn fits(bytes: &[u8], bounds: &Bounds) -> Result<(), TooMuch> {
     Scan::new(bounds).run(bytes)
 }
 
+/// Names and values of a form.
+pub type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
 /// The decoded pairs of a form or a query, in their order.
-pub fn form<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, TooMuch> {
+pub fn form<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Pairs<'a>, TooMuch> {
     let (mut pairs, mut names) = (Vec::new(), 0);
     for (name, value) in form_urlencoded::parse(bytes) {
         names += name.len();
