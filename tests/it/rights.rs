@@ -1,7 +1,7 @@
 //! Rights in Redis: a user that may not do what the bridge needs is refused at the start with words that help,
 //! and the rule of the README is enough (F80).
 
-use crate::support::program::{StoreKind, TestBed, form, get};
+use crate::support::program::{StoreKind, TestBed, form, get, until};
 
 const PASSWORD: &str = "p4ssword-of-the-store";
 
@@ -57,7 +57,7 @@ async fn the_rule_of_the_readme_is_enough() {
     let query = form(&[("order_id", "700100200"), ("number", "12041"), ("status", "Новый")]);
     let url = format!("{}?{query}&phone=%2B79035550127", bench.hook("getcourse", "order-created"));
     assert_eq!(get(&url).await.map(|said| said.status), Some(200));
-    crate::support::program::until("its lead", async || bench.world().leads().next().map(|_| ())).await;
+    until("its lead", async || bench.world().leads().next().map(|_| ())).await;
     bridge.settled().await;
     let ready = get(&bridge.asked("/readyz")).await.expect("an answer");
     assert_eq!(ready.status, 200, "{}", ready.body);
@@ -82,6 +82,37 @@ async fn an_erasure_says_which_right_is_missing() {
     let erased = bench.run(&["person", "erase", "rost", "--phone", "+79035550127", "--yes"]).await;
     assert!(erased.out().contains("Erased in rost"), "{} {}", erased.out(), erased.err());
     let told = async || bridge.log().contains("let its user run BGREWRITEAOF").then_some(());
-    crate::support::program::until("what is missing", told).await;
+    until("what is missing", told).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// The client of Redis keeps a connection that was refused: the bridge makes new ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_was_refused_for_a_while_is_tried_again() {
+    let mut bench = TestBed::new(StoreKind::Redis).await;
+    allow(&mut bench, ("", ""));
+    let port = bench.redis().url().rsplit(':').next().expect("a port").to_owned();
+    bench.sign_in(format!("redis://dozvon:{PASSWORD}@127.0.0.1:{port}"));
+    let bridge = bench.start().await;
+    let is_ready = async |expected: u16| {
+        let answer = get(&bridge.asked("/readyz")).await?;
+        (answer.status == expected).then_some(())
+    };
+    until("it is ready", async || is_ready(200).await).await;
+    let mut admin = bench.redis().admin();
+    let mut tell = |words: &[&str]| {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]).exec(&mut admin).expect("a command that Redis knows");
+    };
+    tell(&["ACL", "SETUSER", "dozvon", "resetpass", ">another"]);
+    tell(&["CLIENT", "KILL", "USER", "dozvon"]);
+    until("the refusal is told", async || is_ready(503).await).await;
+    let query = form(&[("order_id", "700100201"), ("number", "12042"), ("status", "Новый")]);
+    let url = format!("{}?{query}&phone=%2B79035550128", bench.hook("getcourse", "order-created"));
+    assert_eq!(get(&url).await.map(|said| said.status), Some(200), "it is kept on the disk");
+    tell(&["ACL", "SETUSER", "dozvon", "resetpass", &format!(">{PASSWORD}")]);
+    until("it is ready again", async || is_ready(200).await).await;
+    until("its lead", async || bench.world().leads().next().map(|_| ())).await;
+    bridge.settled().await;
     assert_eq!(bridge.terminate().await, Some(0));
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Settings;
 use super::fields::FIELDS;
-use super::hooks::HookKind;
+use super::kind::HookKind;
 use super::params::SOURCES;
 use crate::process::event::Author;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::hooks::HookKind;
+use super::kind::HookKind;
 use super::money::{self, Amount};
 use super::params::{Params, SOURCES};
 use super::{Payments, Settings, dates, payments, status, text};

@@ -6,96 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use super::kind::{HookKind, unknown};
 use super::params::Params;
 use super::{Payments, Settings, decode, payments, tech};
 use crate::bounded::Unread;
 use crate::platform::{HookAnswer, Hooks, Lacks, RawRequest, Reception, Refused, Undecodable, Verified};
-use crate::problem::nearest;
 use crate::process::At;
 use crate::request::IdempotencyKey;
 use crate::signal::Signal;
 
 /// A school's own JSON may be long; the README of the telephony sheets gives the same limit.
 const BODY_BYTES_MAX: usize = 256 * 1024;
-
-/// Letters of an unknown address that are compared and shown.
-const TAIL_LETTERS_MAX: usize = 40;
-/// Figures of an unknown word that are shown: more may be a phone number.
-const FIGURES_SHOWN_MAX: usize = 4;
-
-/// The event of a request, from the last word of its address or from its field `event`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HookKind {
-    OrderCreated,
-    OrderStatus,
-    PaymentPartial,
-    PaymentFull,
-    ManagerAssigned,
-    UserUpdated,
-}
-
-impl HookKind {
-    pub const ALL: [Self; 6] = [
-        Self::OrderCreated,
-        Self::OrderStatus,
-        Self::PaymentPartial,
-        Self::PaymentFull,
-        Self::ManagerAssigned,
-        Self::UserUpdated,
-    ];
-
-    /// The last word of the address.
-    pub fn tail(self) -> &'static str {
-        match self {
-            Self::OrderCreated => "order-created",
-            Self::OrderStatus => "order-status",
-            Self::PaymentPartial => "payment-partial",
-            Self::PaymentFull => "payment-full",
-            Self::ManagerAssigned => "manager-assigned",
-            Self::UserUpdated => "user-updated",
-        }
-    }
-
-    /// The last word of an address, however it is joined and whatever its case.
-    fn of_tail(tail: &str) -> Option<Self> {
-        let letters = letters(tail);
-        Self::ALL.into_iter().find(|kind| self::letters(kind.tail()) == letters)
-    }
-
-    pub fn is_payment(self) -> bool {
-        matches!(self, Self::PaymentPartial | Self::PaymentFull)
-    }
-
-    /// The name that is most like this word, if any is.
-    fn nearest(word: &str) -> Option<&'static str> {
-        let known = Self::ALL.map(|kind| (letters(kind.tail()), kind.tail()));
-        let near = nearest(&letters(word), known.iter().map(|(letters, _)| &**letters))?;
-        known.iter().find(|(letters, _)| letters == near).map(|(_, tail)| *tail)
-    }
-
-    /// The value of the field `event`, as administrators write it.
-    fn of_word(word: &str) -> Option<Self> {
-        let word = letters(word);
-        let word = word.strip_prefix("deal").map_or(word.clone(), |rest| format!("order{rest}"));
-        Self::of_tail(&word).or(match word.as_str() {
-            "created" | "ordernew" | "neworder" => Some(Self::OrderCreated),
-            "status" | "statuschanged" | "orderstatuschanged" | "ordercancelled" | "ordercanceled" => {
-                Some(Self::OrderStatus)
-            }
-            "partial" | "orderpartial" | "orderpartpaid" | "partialpayment" => Some(Self::PaymentPartial),
-            "paid" | "orderpaid" | "orderpayed" | "payment" | "paymentreceived" => Some(Self::PaymentFull),
-            "manager" | "ordermanager" => Some(Self::ManagerAssigned),
-            "user" | "userchanged" => Some(Self::UserUpdated),
-            _ => None,
-        })
-    }
-}
-
-/// Letters and figures of a word in lower case: `ORDER_CREATED`, `orderCreated` and `order.created` are one word.
-fn letters(word: &str) -> String {
-    let letters = word.chars().filter(|letter| letter.is_alphanumeric());
-    letters.take(TAIL_LETTERS_MAX).flat_map(char::to_lowercase).collect()
-}
 
 /// The hooks of one school's GetCourse account.
 pub struct GcHooks {
@@ -230,23 +151,6 @@ impl GcHooks {
             decode::Reading { params: &params, settings: &self.settings, confirmed: self.confirms() };
         Ok(vec![reading.signal(kind)?])
     }
-}
-
-/// An address or a word in `event` that no table has, and the word that was probably meant. What the sender wrote is
-/// shown on one line and without what may be a number of a person.
-fn unknown(what: &str, word: &str) -> Undecodable {
-    let has_number = word.chars().filter(char::is_ascii_digit).count() > FIGURES_SHOWN_MAX;
-    let is_shown = |letter: char| match letter {
-        '0'..='9' => !has_number,
-        letter => letter.is_alphanumeric() || "-_./: ".contains(letter),
-    };
-    let shown: String =
-        word.trim().chars().filter(|letter| is_shown(*letter)).take(TAIL_LETTERS_MAX).collect();
-    let meant = match HookKind::nearest(word) {
-        Some(near) => format!(": is `{near}` meant?"),
-        None => format!("; there are {}", HookKind::ALL.map(HookKind::tail).join(", ")),
-    };
-    Undecodable(format!("unknown {what} `{shown}`{meant}"))
 }
 
 /// A broken body is kept for a person, and the same body again is a repeat; one that is too deep or too wide is

@@ -11,6 +11,7 @@ pub mod decode;
 mod entry;
 pub mod fields;
 pub mod hooks;
+mod kind;
 pub mod money;
 pub mod params;
 pub mod reconcile;
@@ -24,7 +25,8 @@ mod words;
 pub use client::{Client, Keys};
 pub use courier::GcCourier;
 pub use entry::PLATFORM;
-pub use hooks::{GcHooks, HookKind};
+pub use hooks::GcHooks;
+pub use kind::HookKind;
 pub use reconcile::GcReconciler;
 pub use settings::{Payments, Settings};
 

@@ -59,6 +59,8 @@ pub struct Link {
     is_moving: bool,
     /// It has failed since; see [`Link::is_stale`].
     has_failed: AtomicBool,
+    /// A call was refused as a new connection is: the client keeps a refused connection, and does not try again.
+    is_refused: AtomicBool,
     /// A call was not answered in time. The peer may have forgotten the connection and still acknowledge it, so
     /// it is replaced.
     is_silent: AtomicBool,
@@ -201,7 +203,15 @@ impl Link {
         has_moved || self.is_silent.load(Ordering::Relaxed)
     }
 
+    /// Whether new connections may be needed: a password or a right that was refused may be right by now.
+    pub fn is_refused(&self) -> bool {
+        self.is_refused.load(Ordering::Relaxed)
+    }
+
     fn fault(&self, error: &RedisError) -> StoreError {
+        if may_be_of_connecting(error) {
+            self.is_refused.store(true, Ordering::Relaxed);
+        }
         let is_replica = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || is_replica {
             self.has_failed.store(true, Ordering::Relaxed);
@@ -261,6 +271,7 @@ impl Link {
             name: String::new(),
             is_moving: false,
             has_failed: AtomicBool::new(false),
+            is_refused: AtomicBool::new(false),
             is_silent: AtomicBool::new(false),
         }
     }
@@ -410,6 +421,14 @@ fn missed(error: &RedisError) -> ConnectError {
     let loading = error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading);
     let away = error.is_io_error() || error.is_timeout() || error.is_cluster_error() || loading;
     if away { ConnectError::Away(fault(error)) } else { ConnectError::Unfit(fault(error)) }
+}
+
+/// Errors with which a server answers a new connection: a refused user, too many clients, the wrong protocol. The
+/// client reconnects by itself after I/O errors only.
+fn may_be_of_connecting(error: &RedisError) -> bool {
+    let codes = ["NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "ERR"];
+    matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::Parse)
+        || error.code().is_some_and(|code| codes.contains(&code))
 }
 
 /// The connection of one call.

@@ -7,6 +7,7 @@ mod contents;
 mod info;
 mod keys;
 mod link;
+mod reach;
 mod scripts;
 mod unit;
 mod wipe;
@@ -33,13 +34,11 @@ pub use address::Address;
 use contents::record;
 use keys::SchoolKeys;
 use link::{ConnectError, Link};
+use reach::Reach;
 use scripts::Scripts;
 
 /// Redis refuses expiry times beyond its own clock; nothing here lives longer than this.
 const LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
-
-/// A server that has never answered is tried again after this.
-const REACH_AGAIN: Duration = Duration::from_millis(300);
 
 /// All schools of an instance ask for the server's epoch; the answer is cached for this long.
 const EPOCH_KEPT: Duration = Duration::from_millis(250);
@@ -49,11 +48,7 @@ type Scored = Vec<(String, u64)>;
 
 /// The store port over Redis.
 pub struct RedisStore {
-    url: String,
-    /// Empty until a server has answered for the first time.
-    link: Mutex<Option<Arc<Link>>>,
-    /// Held by the task that tries to reach it; when the last try failed.
-    reaching: tokio::sync::Mutex<Option<Instant>>,
+    reach: Reach,
     /// The epoch of the server, and when it was last asked for.
     epoch: Mutex<Option<(Instant, String)>>,
     scripts: Scripts,
@@ -70,7 +65,7 @@ impl RedisStore {
     /// when it is back.
     pub async fn connect(url: &str) -> StoreResult<Self> {
         let store = Self::new(url);
-        store.hold(Link::connect(url).await?);
+        store.reach.hold(Link::connect(url).await?);
         Ok(store)
     }
 
@@ -79,7 +74,7 @@ impl RedisStore {
     pub async fn open(url: &str) -> StoreResult<Self> {
         let store = Self::new(url);
         match Link::connect(url).await {
-            Ok(link) => drop(store.hold(link)),
+            Ok(link) => drop(store.reach.hold(link)),
             Err(ConnectError::Away(error)) => {
                 tracing::warn!(%error, "Redis is away: the bridge waits for it, requests go to the spool meanwhile");
             }
@@ -90,46 +85,15 @@ impl RedisStore {
 
     fn new(url: &str) -> Self {
         Self {
-            url: url.to_owned(),
-            link: Mutex::default(),
-            reaching: tokio::sync::Mutex::default(),
+            reach: Reach::new(url),
             epoch: Mutex::default(),
             scripts: Scripts::new(),
             beats: Beats::default(),
         }
     }
 
-    fn hold(&self, link: Link) -> Arc<Link> {
-        let link = Arc::new(link);
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
-        link
-    }
-
-    /// The connections; asks for the master again after a failure if Sentinels may name another one.
     async fn link(&self) -> StoreResult<Arc<Link>> {
-        let held = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(link) = held.filter(|link| !link.is_stale()) {
-            return Ok(link);
-        }
-        let waited_for = || {
-            let name = Address::read(&self.url).map(|address| address.name()).unwrap_or_default();
-            StoreError::Unreachable("Redis has not answered yet".to_owned()).of(&name)
-        };
-        // One task tries at a time, and the others do not wait for it.
-        let mut failed = self.reaching.try_lock().map_err(|_| waited_for())?;
-        if failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
-            return Err(waited_for());
-        }
-        match Link::connect(&self.url).await {
-            Ok(link) => {
-                tracing::info!("Redis answers");
-                Ok(self.hold(link))
-            }
-            Err(missed) => {
-                *failed = Some(stopwatch());
-                Err(missed.into())
-            }
-        }
+        self.reach.link().await
     }
 
     async fn take_in(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {

@@ -124,28 +124,6 @@ fn a_mistyped_address_is_named_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn event_words_are_read_however_they_are_joined() {
-    for (word, tail) in [
-        ("order.created", "order-created"),
-        ("order.paid", "payment-full"),
-        ("Deal:Created", "order-created"),
-        ("order status changed", "order-status"),
-        ("user.updated", "user-updated"),
-        ("orderCreated", "order-created"),
-        ("payment.received", "payment-full"),
-        ("order_cancelled", "order-status"),
-        ("ORDER_CREATED", "order-created"),
-        ("ORDER.CREATED", "order-created"),
-        ("OrderCREATED", "order-created"),
-        ("ORDERCREATED", "order-created"),
-        ("PAYMENT_FULL", "payment-full"),
-        ("DEAL-PAID", "payment-full"),
-    ] {
-        assert_eq!(HookKind::of_word(word).map(HookKind::tail), Some(tail), "{word}");
-    }
-}
-
-#[test]
 fn names_in_any_spelling_are_read_and_the_others_are_named() {
     let query = "orderId=9002&costMoney=26+600,00+%D1%80%D1%83%D0%B1.&payedMoney=26+600,00+%D1%80%D1%83%D0%B1.\
         &leftCostMoney=0&gc_number=12&gc_user_id=77001&firstName=A&product_title=Kurs&paymentLink=https://a.ru\

@@ -1,0 +1,93 @@
+//! Which connections a call uses: those that are held, or new ones after a failure that the client of Redis does not
+//! mend by itself. Never waits for a try of another task. Enter at [`Reach::link`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::address::Address;
+use super::link::Link;
+use crate::clock::stopwatch;
+use crate::store::{StoreError, StoreResult};
+
+/// A server that has never answered is tried again after this.
+const REACH_AGAIN: Duration = Duration::from_millis(300);
+
+/// While the server refuses its user, new connections are tried with pauses that grow up to this.
+const REFUSED_AGAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Tries to connect anew.
+#[derive(Default)]
+struct Tries {
+    /// When the last one failed.
+    failed: Option<Instant>,
+    /// When the last one was made because the server refused, and the pause after it.
+    refused: Option<(Instant, Duration)>,
+}
+
+/// The connections to one server or cluster.
+pub struct Reach {
+    url: String,
+    /// Empty until a server has answered for the first time.
+    link: Mutex<Option<Arc<Link>>>,
+    /// Held by the task that tries to reach it.
+    tries: tokio::sync::Mutex<Tries>,
+}
+
+impl Reach {
+    pub fn new(url: &str) -> Self {
+        Self { url: url.to_owned(), link: Mutex::default(), tries: tokio::sync::Mutex::default() }
+    }
+
+    pub fn hold(&self, link: Link) -> Arc<Link> {
+        let link = Arc::new(link);
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
+        link
+    }
+
+    /// The connections; new ones after a refusal, and after a failure if Sentinels may name another master.
+    pub async fn link(&self) -> StoreResult<Arc<Link>> {
+        let held = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held = held.filter(|link| !link.is_stale());
+        if let Some(link) = held.as_ref().filter(|link| !link.is_refused()) {
+            return Ok(link.clone());
+        }
+        let waited_for = || {
+            let name = Address::read(&self.url).map(|address| address.name()).unwrap_or_default();
+            StoreError::Unreachable("Redis has not answered yet".to_owned()).of(&name)
+        };
+        // One task tries at a time, and the others do not wait for it.
+        let Ok(mut tries) = self.tries.try_lock() else { return held.ok_or_else(waited_for) };
+        if let Some(held) = held {
+            return Ok(self.refresh(held, &mut tries).await);
+        }
+        if tries.failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
+            return Err(waited_for());
+        }
+        match Link::connect(&self.url).await {
+            Ok(link) => {
+                tracing::info!("Redis answers");
+                Ok(self.hold(link))
+            }
+            Err(missed) => {
+                tries.failed = Some(stopwatch());
+                Err(missed.into())
+            }
+        }
+    }
+
+    /// New connections in place of those that the server refuses; until they are made, its calls say why.
+    async fn refresh(&self, held: Arc<Link>, tries: &mut Tries) -> Arc<Link> {
+        let pause = match tries.refused {
+            Some((tried, pause)) if tried.elapsed() < pause => return held,
+            // It was well meanwhile.
+            Some((tried, _)) if tried.elapsed() > 2 * REFUSED_AGAIN_MAX => REACH_AGAIN,
+            Some((_, pause)) => (2 * pause).min(REFUSED_AGAIN_MAX),
+            None => REACH_AGAIN,
+        };
+        let link = Link::connect(&self.url).await;
+        tries.refused = Some((stopwatch(), pause));
+        link.map_or(held, |link| self.hold(link))
+    }
+}
