@@ -28,7 +28,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_for
 PY
 
 start_backend() {
-  python3 "$bed/backend.py" "$backend" &
+  python3 "$bed/backend.py" "$backend" 2>/dev/null &
   running+=($!)
   answers "http://127.0.0.1:$backend/"
 }

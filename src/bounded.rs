@@ -30,6 +30,9 @@ pub const REQUEST: Bounds = Bounds {
     value_bytes: 128 * 1024,
 };
 
+/// Requests about one order or one call.
+pub const EVENT: Bounds = Bounds { values: 2_000, containers: 1_000, ..REQUEST };
+
 /// Answers of platforms that we have asked: pages of hundreds of entities, tables of thousands of rows.
 pub const ANSWER: Bounds = Bounds {
     depth: 32,
@@ -78,8 +81,11 @@ pub fn fits(bytes: &[u8], bounds: &Bounds) -> Result<(), TooMuch> {
     Scan::new(bounds).run(bytes)
 }
 
+/// Names and values of a form.
+pub type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
 /// The decoded pairs of a form or a query, in their order.
-pub fn form<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, TooMuch> {
+pub fn form<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Pairs<'a>, TooMuch> {
     let (mut pairs, mut names) = (Vec::new(), 0);
     let parts = bytes.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
     for (name, value) in parts.filter_map(pair) {

@@ -52,9 +52,7 @@ static RECORDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         for line in std::fs::read_to_string(file).expect("a text").lines() {
             let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
             let stored = [&line["stored"], &line["record"]["order"], &line["record"]["client"]];
-            records.extend(
-                stored.into_iter().filter(|value| !value.is_null()).map(|value| crate::json::bytes(value)),
-            );
+            records.extend(stored.into_iter().filter(|value| !value.is_null()).map(crate::json::bytes));
         }
     }
     records

@@ -1,5 +1,5 @@
 //! Tells people what has begun to be wrong and what has ended: by mail and by a signed webhook. Looks at the
-//! list of troubles for as long as the bridge runs. Never gives more than one notice of a kind per hour
+//! list of troubles for as long as the bridge runs. Never gives more than one notice of a trouble per hour
 //! ([`crate::trouble::Board`] says which), and never waits for a receiver longer than its timeout. Enter at
 //! [`run`].
 

@@ -48,7 +48,16 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
         "deliveries": deliveries(store, school, &mention, &known).await?,
         "dead_letters": letters(store, school, &mention, &known).await?,
         "requests": requests(store, school, &mention).await?,
+        "counted": counted(store, school, &mention).await?,
     }))
+}
+
+/// How often the person's addresses and numbers were written to and called.
+async fn counted(store: &dyn Store, school: &SchoolId, mention: &Mention) -> StoreResult<Vec<Value>> {
+    let ways = mention.phones.iter().chain(&mention.emails);
+    let keys: Vec<String> = ways.map(|way| key::meter(way)).collect();
+    let found = store.read(school, &keys).await?;
+    Ok(found.into_iter().flatten().map(|record| json_of(&record.body)).collect())
 }
 
 /// Everybody with this number or address, or those of them who are chosen.

@@ -18,7 +18,6 @@ pub enum To {
 /// One kind of request.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    pub name: &'static str,
     pub to: To,
     /// Last part of the address, with its query.
     pub tail: String,
@@ -58,23 +57,23 @@ const JSONS: [Pattern; 18] = [
     pattern("objects in objects", "", "{\"a\":", ""),
     pattern("lists in lists", "", "[", ""),
     pattern("numbers", "{\"order_id\":1,\"a\":[0", ",0", "]}"),
-    few("numbers, as many as fit", 4_900, "{\"order_id\":1,\"a\":[0", ",1234567890123456", "]}"),
+    few("numbers, as many as fit", 1_950, "{\"order_id\":1,\"a\":[0", ",1234567890123456", "]}"),
     pattern("empty lists", "[[]", ",[]", "]"),
-    few("empty objects", 2_400, "{\"order_id\":1,\"a\":[{}", ",{}", "]}"),
+    few("empty objects", 950, "{\"order_id\":1,\"a\":[{}", ",{}", "]}"),
     pattern("many names", "{\"order_id\":1", ",\"k#\":1", "}"),
     few(
         "many names, as many as fit",
-        4_900,
+        1_950,
         "{\"order_id\":1",
         ",\"name_of_a_field_#\":\"a value of it\"",
         "}",
     ),
-    few("labels of a source", 4_900, "{\"order_id\":1", ",\"utm_#\":\"a label that is kept\"", "}"),
+    few("labels of a source", 1_950, "{\"order_id\":1", ",\"utm_#\":\"a label that is kept\"", "}"),
     pattern("one name again", "{\"order_id\":1", ",\"cost\":1", "}"),
-    few("small objects", 1_200, "{\"order_id\":1,\"a\":[1", ",{\"b\":1,\"c\":{\"d\":1}}", "]}"),
+    few("small objects", 480, "{\"order_id\":1,\"a\":[1", ",{\"b\":1,\"c\":{\"d\":1}}", "]}"),
     few(
         "long names",
-        900,
+        480,
         "{\"order_id\":1,\"a\":[1",
         ",{\"a_name_that_is_longer_than_names_are_and_longer\":{\"and_another_one_like_it\":1}}",
         "]}",
@@ -90,26 +89,33 @@ const JSONS: [Pattern; 18] = [
 /// Forms of orders.
 const FORMS: [Pattern; 12] = [
     pattern("pairs", "order_id=1", "&a=1", ""),
-    few("pairs, as many as fit", 4_900, "order_id=1", "&name_of_a_field_#=a+value+of+it", ""),
-    few("labels of a source in a form", 4_900, "order_id=1", "&utm_#=a+label+that+is+kept", ""),
-    few("one name in many spellings", 4_900, "order_id=1", "&left-Cost_money-#=1", ""),
+    few("pairs, as many as fit", 1_950, "order_id=1", "&name_of_a_field_#=a+value+of+it", ""),
+    few("labels of a source in a form", 1_950, "order_id=1", "&utm_#=a+label+that+is+kept", ""),
+    few("one name in many spellings", 1_950, "order_id=1", "&left-Cost_money-#=1", ""),
     pattern("empty pairs", "order_id=1", "&", ""),
     pattern("encoded text", "order_id=1&positions=", "%D0%B0", ""),
     pattern("entities", "order_id=1&positions=", "%26amp%3B", ""),
     few("a long number of a telephone", 100_000, "order_id=1&phone=%2B7", "9", ""),
     few("numbers in a telephone", 20_000, "order_id=1&phone=", "+7903,", ""),
     few("offers", 60_000, "order_id=1&offers=1", ",1", ""),
-    few("a list within a text", 4_800, "order_id=1&positions=[\"a\"", ",\"a\"", "]"),
+    few("a list within a text", 1_900, "order_id=1&positions=[\"a\"", ",\"a\"", "]"),
     few("lines", 60_000, "order_id=1&positions=a", "%0Aa", ""),
 ];
 
+/// Webhooks of the API of orders.
+const HOOKS: [Pattern; 1] =
+    [few("positions", 950, "{\"json\":{\"deal\":{\"id\":1,\"positions\":[1", ",{}", "]}}}")];
+
+/// Queries.
+const QUERIES: [Pattern; 1] = [pattern("a query", "order_id=1", "&name_of_a_field_#=a", "")];
+
 /// Bracket lists of the CRM.
-const BRACKETS: [Pattern; 9] = [
+const BRACKETS: [Pattern; 10] = [
     pattern("list items", "account[id]=31877554", "&leads[][id]=1", ""),
-    few("list items, as many as fit", 4_900, "account[id]=31877554", "&leads[add][][a]=1", ""),
-    few("items behind names", 2_400, "account[id]=31877554", "&leads[add][n#]=1&leads[add][]=1", ""),
+    few("list items, as many as fit", 240, "account[id]=31877554", "&leads[add][][a]=1", ""),
+    few("items behind names", 120, "account[id]=31877554", "&leads[add][n#]=1&leads[add][]=1", ""),
     pattern("brackets in brackets", "account[id]=31877554&leads", "[a]", "=1"),
-    few("long ways", 4_900, "account[id]=31877554", "&leads[add][#][a][b][c][d][e][f][g]=1", ""),
+    few("long ways", 240, "account[id]=31877554", "&leads[add][#][a][b][c][d][e][f][g]=1", ""),
     few(
         "fields",
         1_600,
@@ -117,7 +123,8 @@ const BRACKETS: [Pattern; 9] = [
         "&leads[update][0][custom_fields][#][id]=#&leads[update][0][custom_fields][#][values][0][value]=a",
         "",
     ),
-    few("leads", 2_400, "account[id]=31877554", "&leads[update][#][id]=#&leads[update][#][price]=100", ""),
+    few("leads", 240, "account[id]=31877554", "&leads[update][#][id]=#&leads[update][#][price]=100", ""),
+    few("many leads", 2_400, "account[id]=31877554", "&leads[update][#][id]=#", ""),
     pattern("accounts", "account[id]=31877554", "&leads[update][0][account_id]=31877554", ""),
     few(
         "a long note",
@@ -134,33 +141,52 @@ const LINES: [Pattern; 3] = [
     pattern("a long signed text", "json=", "[", ""),
 ];
 
-/// All of them; `nonce` makes those that are kept differ.
-pub fn all(nonce: usize) -> Vec<Shape> {
-    let mut shapes = Vec::new();
-    let mut add = |patterns: &[Pattern], to, tail: &str, is_json, bytes| {
-        shapes.extend(patterns.iter().map(|pattern| Shape {
-            name: pattern.name,
-            to,
-            tail: tail.to_owned(),
-            is_json,
-            body: filled(pattern, bytes, nonce).into_bytes(),
-        }));
-    };
-    add(&JSONS, To::Orders, "/order-created", JSON, ORDERS_BYTES);
-    add(&FORMS, To::Orders, "/order-created", FORM, ORDERS_BYTES);
-    add(&BRACKETS, To::Crm, "", FORM, CRM_BYTES);
-    add(&LINES, To::Line, "", FORM, LINE_BYTES);
-    let query = filled(&FORMS[1], QUERY_BYTES, nonce);
-    let tail = format!("/order-created?{query}");
-    shapes.push(Shape { name: "a query", to: To::Orders, tail, is_json: FORM, body: Vec::new() });
-    let hook = filled(
-        &pattern("", "{\"json\":{\"deal\":{\"id\":1,\"positions\":[1", ",{}", "]}}}"),
-        ORDERS_BYTES,
-        nonce,
-    );
-    let body = hook.into_bytes();
-    shapes.push(Shape { name: "positions", to: To::Orders, tail: "/hook".to_owned(), is_json: JSON, body });
-    shapes
+/// One of the kinds: where it goes and what it is made of.
+pub struct Kind {
+    pub to: To,
+    tail: &'static str,
+    is_json: bool,
+    pattern: &'static Pattern,
+}
+
+/// All kinds.
+pub fn all() -> Vec<Kind> {
+    let groups: [(&'static [Pattern], To, &'static str, bool); 6] = [
+        (&JSONS, To::Orders, "/order-created", JSON),
+        (&HOOKS, To::Orders, "/hook", JSON),
+        (&FORMS, To::Orders, "/order-created", FORM),
+        (&QUERIES, To::Orders, "/order-created?", FORM),
+        (&BRACKETS, To::Crm, "", FORM),
+        (&LINES, To::Line, "", FORM),
+    ];
+    let kinds = groups.into_iter().flat_map(|(patterns, to, tail, is_json)| {
+        patterns.iter().map(move |pattern| Kind { to, tail, is_json, pattern })
+    });
+    kinds.collect()
+}
+
+impl Kind {
+    pub fn name(&self) -> &'static str {
+        self.pattern.name
+    }
+
+    /// One request of this kind; `nonce` makes those that are kept differ.
+    pub fn shape(&self, nonce: usize) -> Shape {
+        let Self { to, tail, is_json, pattern } = *self;
+        let is_query = tail.ends_with('?');
+        let bytes = match to {
+            To::Orders if is_query => QUERY_BYTES,
+            To::Orders => ORDERS_BYTES,
+            To::Crm => CRM_BYTES,
+            To::Line => LINE_BYTES,
+        };
+        let text = filled(pattern, bytes, nonce);
+        let (tail, body) = match is_query {
+            true => (format!("{tail}{text}"), Vec::new()),
+            false => (tail.to_owned(), text.into_bytes()),
+        };
+        Shape { to, tail, is_json, body }
+    }
 }
 
 /// What a school really gets: an order of a new client.
@@ -175,7 +201,7 @@ pub fn ordinary(nonce: usize) -> Shape {
         nonce % 10_000
     );
     let (to, tail) = (To::Orders, "/order-created".to_owned());
-    Shape { name: "an order", to, tail, is_json: FORM, body: body.into_bytes() }
+    Shape { to, tail, is_json: FORM, body: body.into_bytes() }
 }
 
 fn filled(pattern: &Pattern, bytes: usize, nonce: usize) -> String {
@@ -213,17 +239,17 @@ mod tests {
                 Some((platform.name, settings.hooks(&school.id, &school.process.texts).ok()??))
             })
             .collect();
-        let shapes = all(7);
-        assert!(shapes.len() >= 40, "{}", shapes.len());
+        assert!(all().len() >= 40, "{}", all().len());
         let mut too_much = BTreeMap::new();
-        for shape in shapes {
+        for kind in all() {
+            let shape = kind.shape(7);
             let platform = match shape.to {
                 To::Orders => "getcourse",
                 To::Crm => "amocrm",
                 To::Line => continue,
             };
             let hooks = &hooks[platform];
-            assert!(shape.body.len() <= hooks.body_bytes_max(), "{}", shape.name);
+            assert!(shape.body.len() <= hooks.body_bytes_max(), "{}", kind.name());
             let (tail, query) = shape.tail.split_once('?').unwrap_or((&shape.tail, ""));
             let kind = if shape.is_json { "application/json" } else { "application/x-www-form-urlencoded" };
             let request = RawRequest {

@@ -171,8 +171,13 @@ mod tests {
         for part in ["DEMO_", "127.0.0.1", "«Рост»"] {
             assert!(lines.iter().all(|line| !line.contains(part)), "{part}: {text}");
         }
-        for line in ["name = \"Школа «Моя»\"", "zone = \"Asia/Omsk\"", "url = \"https://moja.amocrm.ru\""]
-        {
+        for line in [
+            "name = \"Школа «Моя»\"",
+            "zone = \"Asia/Omsk\"",
+            "url = \"https://moja.amocrm.ru\"",
+            "old_addresses = false",
+            "link_hosts = []",
+        ] {
             assert!(lines.contains(&line), "{line}: {text}");
         }
         assert!(lines.contains(&"account_id = 31877554 # ЗАПОЛНИТЕ"), "{text}");

@@ -81,23 +81,10 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
     if let Some(folder) = around.get("DOZVON_DATA") {
         file.data = PathBuf::from(folder.trim());
     }
-    let mut secret = |name: &str| {
-        around.secret(name).unwrap_or_else(|fault| {
-            complaints.found.push(of_environment(name, fault, SecretSource::ADVICE));
-            None
-        })
-    };
-    let (vault_key, vault_key_old) = (secret("DOZVON_VAULT_KEY"), secret("DOZVON_VAULT_KEY_OLD"));
-    let store = secret("DOZVON_STORE").map(|store| store.reveal().to_owned()).or(file.store.take());
-    let log_format = match around.get("DOZVON_LOG_FORMAT").map(str::trim) {
-        None => Some(file.log_format),
-        Some("text") => Some(LogFormat::Text),
-        Some("json") => Some(LogFormat::Json),
-        Some(other) => {
-            complaints.add("log_format", format!("unknown format `{other}`"), "text or json");
-            None
-        }
-    };
+    let [store, vault_key, vault_key_old] = ["DOZVON_STORE", "DOZVON_VAULT_KEY", "DOZVON_VAULT_KEY_OLD"]
+        .map(|name| read_secret(name, around, &mut complaints));
+    let store = store.map(|store| store.reveal().to_owned()).or(file.store.take());
+    let log_format = read_log_format(file.log_format, around, &mut complaints);
     let listen = address(&file.listen, "listen", "127.0.0.1:8080 or [::]:8080", &mut complaints);
     let operation = address(&file.operation, "operation", "127.0.0.1:9180", &mut complaints);
     if listen.is_some() && listen == operation {
@@ -143,11 +130,15 @@ const OVERRIDDEN: [(&str, &str); 6] = [
     ("log_format", "DOZVON_LOG_FORMAT"),
 ];
 
+/// By the variable itself or by a file that it names.
+fn is_given(name: &str, around: &Surroundings) -> bool {
+    SecretSource::is_given(name, |name| around.get(name).map(str::to_owned))
+}
+
 /// A value from the environment is no mistake of the file.
 fn blame_variables(problems: &mut [Problem], around: &Surroundings) {
     for problem in problems {
-        let variable =
-            OVERRIDDEN.iter().find(|(key, name)| *key == problem.key && around.get(name).is_some());
+        let variable = OVERRIDDEN.iter().find(|(key, name)| *key == problem.key && is_given(name, around));
         if let Some((_, name)) = variable {
             "the environment".clone_into(&mut problem.file);
             (*name).clone_into(&mut problem.key);
@@ -285,6 +276,30 @@ fn address(value: &str, key: &str, allowed: &str, complaints: &mut Complaints) -
         Some(_) => {}
     }
     address
+}
+
+/// A variable, or the file that its `_FILE` names.
+fn read_secret(name: &str, around: &Surroundings, complaints: &mut Complaints) -> Option<Secret> {
+    around.secret(name).unwrap_or_else(|fault| {
+        complaints.found.push(of_environment(name, fault, SecretSource::ADVICE));
+        None
+    })
+}
+
+fn read_log_format(
+    of_file: LogFormat,
+    around: &Surroundings,
+    complaints: &mut Complaints,
+) -> Option<LogFormat> {
+    match around.get("DOZVON_LOG_FORMAT").map(str::trim) {
+        None => Some(of_file),
+        Some("text") => Some(LogFormat::Text),
+        Some("json") => Some(LogFormat::Json),
+        Some(other) => {
+            complaints.add("log_format", format!("unknown format `{other}`"), "text or json");
+            None
+        }
+    }
 }
 
 fn read_proxies(entries: &[String], complaints: &mut Complaints) -> Proxies {

@@ -257,6 +257,10 @@ fn a_slip_among_answers_days_and_platforms_is_told() {
     let columns = "[getcourse]\nexport_columns = { nomer = \"Номер\" }\n";
     school("[getcourse]\n", columns, "getcourse.export_columns.nomer", "order_id");
     school("account_id = 31877554\n", "", "amocrm.account_id", "numeric id");
+    let host = "\"rost.getcourse.ru\"";
+    school(host, "\"https://pay.school.ru/x\"", "getcourse.link_hosts", "\"pay.school.ru\"");
+    school(host, "\"getcourse.ru\"", "getcourse.link_hosts", "the school's own name");
+    school(host, "\"ru\"", "getcourse.link_hosts", "names of hosts");
     school("[amocrm]\n", "[amocrm]\nby_hand = [\"won\"]\n", "amocrm.by_hand", "new, in_work");
     school(
         "developer_key = { env = \"DEMO_GETCOURSE_DEVELOPER_KEY\" }\n",
@@ -305,6 +309,16 @@ fn a_slip_in_the_process_is_told() {
     process("\"18:00-20:00\"", "\"20:00-21:00\"", "dialling.windows.evening", "contact.calls");
     process("\"10:00-20:00\"", "\"20:00-10:00\"", "contact.calls", "HH:MM-HH:MM");
     process("days = 3", "days = 0", "dialling.days", "1 or more");
+    let limits = "[contact_limits]\nletters_per_address_hour = 20\n\n[talk]";
+    process("[talk]", limits, "contact_limits.letters_per_address_day", "20 or more");
+    let limits = "[contact_limits]\nletters_hour = 0\n\n[talk]";
+    process("[talk]", limits, "contact_limits.letters_hour", "1 or more");
+    let limits = "[contact_limits]\nletter_hour = 9\n\n[talk]";
+    process("[talk]", limits, "contact_limits.letter_hour", "`letters_hour`");
+    let countries = "[dialling]\ncall_countries = [\"+375\"]";
+    process("[dialling]", countries, "dialling.call_countries", "\"375\"");
+    let countries = "[dialling]\ncall_countries = [\"979\"]";
+    process("[dialling]", countries, "dialling.call_countries", "codes of countries");
     process("answer_minutes = 30", "answer_minutes = -1", "talk.answer_minutes", "whole number");
 }
 

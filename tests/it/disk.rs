@@ -4,8 +4,13 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use dozvon::clock::wall_now;
+use dozvon::platform::tokens::{TokenPair, TokenStore};
+use dozvon::secret::{Secret, Vault};
+use dozvon::tokens::StoredTokens;
+
 use crate::process::{bench, email, everything_stands, order_url, phone, tell};
-use crate::support::program::{FORM, Program, StoreKind, TestBed, form, get, send, until};
+use crate::support::program::{FORM, Program, StoreKind, TestBed, form, get, rost, send, until};
 
 /// Clients with an order each; the first one is erased.
 const CLIENTS: i64 = 6;
@@ -152,5 +157,54 @@ async fn what_others_can_read_is_told() {
     assert_eq!(bridge.terminate().await, Some(0));
     let bridge = bench.start().await;
     assert!(bridge.log().contains("other users of this machine can read"), "{}", bridge.log());
+    until("an owner", async || bridge.owns().await.then_some(())).await;
     assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// The vault key is changed by one command beside the running bridge; nothing is sealed with the former key then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stored_tokens_are_sealed_with_the_new_key() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let bridge = bench.start().await;
+    let [old, new] = ["k7Q2mP9xR4tW8vZ1", "b3N8cL5yH1jD6gF0"];
+    let tokens = async |key: &str| {
+        let vault = Vault::new(&Secret::new(key));
+        StoredTokens::of(bench.store().await, vault, &bench.data(), "amocrm", &rost())
+    };
+    let expires_at = wall_now() + chrono::TimeDelta::days(1);
+    let pair = TokenPair { access: Secret::new("access-1"), refresh: Secret::new("refresh-1"), expires_at };
+    let pair = TokenPair::from_bytes(&pair.to_bytes()).expect("whole seconds");
+    assert_eq!(tokens(old).await.swap(None, &pair).await, Ok(true));
+    let reseal = async |keys: &[(&str, &str)]| {
+        let mut command = bench.command(&["reseal"]);
+        let ended = command.envs(keys.iter().copied()).output().await.expect("it ends");
+        [ended.stdout, ended.stderr].map(|text| String::from_utf8_lossy(&text).into_owned())
+    };
+    let [_, alone] = reseal(&[("DOZVON_VAULT_KEY", new)]).await;
+    assert!(alone.contains("No key opens") && alone.contains("amocrm:rost"), "{alone}");
+    let both = [("DOZVON_VAULT_KEY", new), ("DOZVON_VAULT_KEY_OLD", old)];
+    let [done, wrong] = reseal(&both).await;
+    assert!(done.contains("Sealed with the present key: 2."), "in the store and in the copy: {done} {wrong}");
+    let [again, _] = reseal(&both).await;
+    assert!(again.contains("Sealed with the present key: 0."), "{again}");
+    assert_eq!(tokens(new).await.get().await, Ok(Some(pair)));
+    assert!(tokens(old).await.get().await.is_err(), "the former key opens nothing");
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// A secret may come in a file of its variable; a fresh one is printed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_come_from_files_and_fresh_ones_are_printed() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let fresh = bench.run(&["secret"]).await.out().trim().to_owned();
+    assert!(fresh.len() == 32 && dozvon::secret::weakness(&fresh).is_none(), "{fresh}");
+    let file = bench.folder.path().join("secret");
+    std::fs::write(&file, &fresh).expect("writable");
+    let mut command = bench.command(&["url", "rost"]);
+    command.env_remove("DEMO_URL_SECRET").env("DEMO_URL_SECRET_FILE", &file);
+    let ended = command.output().await.expect("it ends");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let missing = bench.command(&["check"]).env_remove("DEMO_URL_SECRET").output().await.expect("it ends");
+    let said = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(said.contains("the variable DEMO_URL_SECRET is not set"), "{said}");
 }

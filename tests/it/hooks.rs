@@ -150,6 +150,30 @@ async fn each_platform_hears_what_it_expects(bench: &TestBed, bridge: &Program) 
     assert_eq!(counts(bench).await.raw, kept);
 }
 
+/// Each reason once, with who sent it (F110).
+fn the_log_says_why(bridge: &Program) {
+    for why in [
+        "wrong secret in the address",
+        "wrong signature",
+        "it is for the amoCRM account 31877555, which is not this school's",
+        "no account named",
+        "the account is named without its id",
+    ] {
+        assert!(bridge.log().contains(why), "the log does not say: {why}");
+    }
+    assert_eq!(bridge.log().matches("it is for the amoCRM account").count(), 1, "{}", bridge.log());
+    let lines = bridge
+        .log()
+        .lines()
+        .filter(|line| line.contains("turned away"))
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    assert!(
+        lines.iter().all(|line| line.contains("peer=127.0.0.1") && line.contains("count=1")),
+        "{lines:#?}"
+    );
+}
+
 async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
     let before = counts(bench).await;
     let refused = bridge.count("refused").await;
@@ -198,27 +222,7 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
         assert_eq!(said.status, status, "{url:.90}");
         assert!(!said.body.contains("example-url-secret"), "an answer names no secret");
     }
-    for why in [
-        "wrong secret in the address",
-        "wrong signature",
-        "it is for the amoCRM account 31877555, which is not this school's",
-        "no account named",
-        "the account is named without its id",
-    ] {
-        assert!(bridge.log().contains(why), "the log does not say: {why}");
-    }
-    // F110: who sent it, and one line of a kind.
-    assert_eq!(bridge.log().matches("it is for the amoCRM account").count(), 1, "{}", bridge.log());
-    let lines = bridge
-        .log()
-        .lines()
-        .filter(|line| line.contains("turned away"))
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
-    assert!(
-        lines.iter().all(|line| line.contains("peer=127.0.0.1") && line.contains("count=1")),
-        "{lines:#?}"
-    );
+    the_log_says_why(bridge);
     half_a_request_ends_in_time(bench).await;
     assert_eq!(bridge.count("refused").await, refused + forgeries);
     assert_eq!(bridge.count("oversized").await, large);

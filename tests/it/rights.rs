@@ -65,6 +65,27 @@ async fn the_rule_of_the_readme_is_enough() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
+/// A rule of an earlier version does not let Redis be asked to write its files anew: everything else works, and the log
+/// says what to add (F108).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_says_which_right_is_missing() {
+    let mut bench = TestBed::new(StoreKind::Redis).await;
+    bench.mute();
+    allow(&mut bench, ("+bgrewriteaof +bgsave", ""));
+    let port = bench.redis().url().rsplit(':').next().expect("a port").to_owned();
+    bench.sign_in(format!("redis://dozvon:{PASSWORD}@127.0.0.1:{port}"));
+    let bridge = bench.start().await;
+    let body = form(&[("phone", "+79035550127"), ("status", "Новый")]);
+    let url = bench.hook("getcourse", "order-created");
+    assert_eq!(get(&format!("{url}?{body}")).await.map(|said| said.status), Some(200));
+    bridge.settled().await;
+    let erased = bench.run(&["person", "erase", "rost", "--phone", "+79035550127", "--yes"]).await;
+    assert!(erased.out().contains("Erased in rost"), "{} {}", erased.out(), erased.err());
+    let told = async || bridge.log().contains("let its user run BGREWRITEAOF").then_some(());
+    until("what is missing", told).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
 /// The client of Redis keeps a connection that was refused: the bridge makes new ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_that_was_refused_for_a_while_is_tried_again() {

@@ -167,7 +167,7 @@ const INSTANCE: &[Section] = &[
     Section {
         file: File::Instance,
         path: "notify",
-        about: "Who is told of a trouble and of its end; one notice of a kind per hour.",
+        about: "Who is told of a trouble and of its end; of one account or school one notice of a kind per hour.",
         keys: &[
             key(
                 "webhook",

@@ -109,3 +109,37 @@ async fn a_desk_is_a_record_of_its_own() {
     let written: Vec<(&str, u64)> = puts.iter().map(|put| (put.key.as_str(), put.expect)).collect();
     assert_eq!(written, [("desk/irina", 1), ("desk/oleg", 0)]);
 }
+
+/// What was counted is committed with its decision, read by the next owner of the school, and forgotten with the person;
+/// the names of the records show nobody.
+#[tokio::test]
+async fn meters_are_read_by_the_next_owner_and_forgotten() {
+    let now = At::from_timestamp(1_795_000_000, 0).expect("in range");
+    let (school, fence) = (SchoolId::from("rost"), Fence("one".to_owned()));
+    let store = Arc::new(Embedded::in_memory().expect("memory"));
+    let plan = Plan { config: "c".to_owned(), loaded: now };
+    assert_eq!(store.lease(&school, &fence, &plan, 600_000).await, Ok(Lease::Held));
+    let open = || Book::new(store.clone(), school.clone(), Arc::new(RecordBudget::default()));
+    let ways = BTreeSet::from(["anna@client.example".to_owned(), "+79035550127".to_owned()]);
+    let limits = crate::process::definition::ContactLimits::default();
+    let mut book = open();
+    for expect in 0..2 {
+        let before = book.meters(&ways).await.expect("memory");
+        let mut after = before.clone();
+        assert_eq!(after.letter("anna@client.example", &limits, now), Ok(()));
+        let puts = book.put_meters(&before, after);
+        assert_eq!(puts.iter().map(|put| put.expect).collect::<Vec<_>>(), [expect, expect]);
+        assert!(puts.iter().all(|put| put.key.starts_with("meter") && !put.key.contains("anna")));
+        let unit = Unit { at: now, put: puts, ..Unit::default() };
+        assert!(store.commit(&school, &fence, unit).await.is_ok());
+    }
+    let counted = book.meters(&ways).await.expect("memory");
+    assert_eq!(counted.ways.len(), 1, "the number was never called");
+    let mut next = open();
+    assert_eq!(next.meters(&ways).await, Ok(counted), "as the next owner reads it");
+    let forget = next.forget_meter("anna@client.example").await.expect("memory");
+    assert!(next.forget_meter("+79035550127").await.expect("memory").is_none());
+    let unit = Unit { at: now, forget: forget.into_iter().collect(), ..Unit::default() };
+    assert!(store.commit(&school, &fence, unit).await.is_ok());
+    assert!(open().meters(&ways).await.expect("memory").ways.is_empty());
+}

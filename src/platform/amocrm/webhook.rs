@@ -4,12 +4,13 @@
 //! amocrm.ru/developers/content/crm_platform/webhooks-format.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
 use super::{brackets, decode, read_entities, unread};
-use crate::bounded::{self, REQUEST};
+use crate::bounded::{self, REQUEST, TooMuch};
 use crate::message::library::Library;
 use crate::message::outside::Outside;
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
@@ -20,6 +21,8 @@ use crate::signal::{Consent, Signal};
 
 /// A contact with forty linked leads has been seen, and a note's text may be long; no real body is larger than this.
 const BODY_BYTES_MAX: usize = 512 * 1024;
+/// Entities in one body: as many as the platform's own pages and batches have. Each becomes work of its own.
+const ENTITIES_MAX: usize = 250;
 /// A code is valid for twenty minutes; a browser that reloads the page repeats it.
 const CONSENT_KEEP_S: u64 = 3600;
 /// Longer than amoCRM repeats a webhook.
@@ -144,6 +147,9 @@ impl Hooks for AmoHooks {
             Tail::Form => {
                 let form = bounded::form(&request.body, &REQUEST)?;
                 self.verify_form(&form)?;
+                if entities(&form) > ENTITIES_MAX {
+                    return Err(TooMuch::Values.into());
+                }
                 form_key(form)
             }
             Tail::Oauth => {
@@ -192,6 +198,19 @@ impl Hooks for AmoHooks {
     fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
         Ok(vec![read_entities::signal(&request.body, self.zone_field)?])
     }
+}
+
+/// How many entities a body tells of: `leads[status][0]`, and each `leads[add][]` anew.
+fn entities(form: &Form) -> usize {
+    let (mut listed, mut unlisted) = (HashSet::new(), 0);
+    for (key, _) in form {
+        let end = key.match_indices(']').nth(1).map_or(key.len(), |(at, _)| at + 1);
+        match &key[..end] {
+            entity if entity.ends_with("[]") => unlisted += 1,
+            entity => drop(listed.insert(entity)),
+        }
+    }
+    listed.len() + unlisted
 }
 
 /// `account[id]`, or `leads[status][0][account_id]`.

@@ -216,3 +216,17 @@ fn an_entity_without_an_id_does_not_hide_the_others() {
         decode("leads[add][0][name]=x&leads[add][1][id]=8&account[id]=31877554").expect("one is usable");
     assert!(matches!(&signals[..], [Signal::LeadSeen(lead), Signal::Nothing { .. }] if lead.lead == 8));
 }
+
+/// F111: each entity is work of its own, so their number is bounded, too.
+#[test]
+fn a_body_of_too_many_entities_is_refused() {
+    let many = |count: usize, entity: fn(usize) -> String| {
+        let entities: String = (0..count).map(entity).collect();
+        hooks().verify(&form(&format!("account[id]={ACCOUNT}{entities}")))
+    };
+    let listed = |n| format!("&leads[update][{n}][id]={n}&leads[update][{n}][price]=1");
+    let unlisted = |_| "&leads[add][]=1".to_owned();
+    assert!(many(ENTITIES_MAX - 1, listed).is_ok() && many(ENTITIES_MAX - 1, unlisted).is_ok());
+    assert_eq!(many(ENTITIES_MAX, listed), Err(TooMuch::Values.into()));
+    assert_eq!(many(ENTITIES_MAX, unlisted), Err(TooMuch::Values.into()));
+}

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{FIELDS, folded};
 use super::text;
-use crate::bounded::{self, REQUEST, TooMuch, UNDECODED, Unread};
+use crate::bounded::{self, EVENT, TooMuch, UNDECODED, Unread};
 use crate::platform::RawRequest;
 
 /// Not part of a request's content: the secret, and times that differ in every repeat.
@@ -36,7 +36,7 @@ impl Params {
     pub fn read(request: &RawRequest) -> Result<Self, Unread> {
         let mut pairs = body(request)?;
         pairs.extend(form(request.query.as_bytes())?);
-        if pairs.len() > REQUEST.values {
+        if pairs.len() > EVENT.values {
             return Err(TooMuch::Values.into());
         }
         pairs.retain(|(name, _)| name != "secret");
@@ -84,8 +84,11 @@ impl Params {
             FIELDS.iter().flat_map(|known| std::iter::once(known.name).chain(known.synonyms.iter().copied()));
         let read: BTreeSet<String> = ours.chain(IGNORED).chain(own).map(folded).collect();
         let is_source = |name: &str| SOURCES.iter().any(|beginning| name.starts_with(beginning));
-        let names = self.pairs.iter().map(|(name, _)| name);
-        names.filter(|name| !is_source(name) && !read.contains(&folded(name))).cloned().collect()
+        let unread = self.places.iter().filter(|(name, _)| !read.contains(*name));
+        let mut places: Vec<usize> = unread.flat_map(|(_, places)| places).copied().collect();
+        places.sort_unstable();
+        let names = places.into_iter().map(|place| &self.pairs[place].0);
+        names.filter(|name| !is_source(name)).cloned().collect()
     }
 
     /// Whether a request of this address can bring this fact: the parameter is there, empty or not.
@@ -142,12 +145,12 @@ fn body(request: &RawRequest) -> Result<Vec<(String, String)>, Unread> {
 }
 
 fn form(bytes: &[u8]) -> Result<Vec<(String, String)>, TooMuch> {
-    let pairs = bounded::form(bytes, &REQUEST)?.into_iter();
+    let pairs = bounded::form(bytes, &EVENT)?.into_iter();
     Ok(pairs.map(|(name, value)| (name.trim().to_lowercase(), value.into_owned())).collect())
 }
 
 fn json(body: &[u8]) -> Result<Vec<(String, String)>, Unread> {
-    let value = bounded::json(body, &REQUEST)?;
+    let value = bounded::json(body, &EVENT)?;
     let mut pairs = Vec::new();
     flatten("", &value, &mut pairs);
     Ok(pairs)
@@ -247,7 +250,7 @@ mod tests {
         ] {
             assert_eq!(Params::read(&request("", "", &body)), Err(expected.into()));
         }
-        let both = request(&"b=1&".repeat(3_000), "", &"a=1&".repeat(3_000));
+        let both = request(&"b=1&".repeat(1_500), "", &"a=1&".repeat(1_500));
         assert_eq!(Params::read(&both), Err(TooMuch::Values.into()));
     }
 

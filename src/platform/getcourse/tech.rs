@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::{dates, decode, money, status, text};
-use crate::bounded::{self, REQUEST, Unread};
+use crate::bounded::{self, EVENT, Unread};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
 use crate::process::event::{ClientFacts, OrderFacts};
@@ -16,7 +16,7 @@ use crate::signal::{SeenOrder, Signal};
 
 /// The body without its `json` wrapper.
 pub fn body(bytes: &[u8]) -> Result<Value, Unread> {
-    match bounded::json(bytes, &REQUEST)? {
+    match bounded::json(bytes, &EVENT)? {
         Value::Object(mut map) if map.len() == 1 && map.contains_key("json") => {
             Ok(map.remove("json").unwrap_or_default())
         }

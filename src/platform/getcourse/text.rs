@@ -8,7 +8,8 @@ const MISSING: [&str; 5] = ["null", "none", "(empty)", "-", "undefined"];
 pub fn clean(raw: &str) -> Option<String> {
     let text = decode_entities(raw);
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{a0}');
-    let missing = text.is_empty() || MISSING.contains(&text.to_lowercase().as_str()) || is_variable(text);
+    let missing =
+        text.is_empty() || MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_variable(text);
     (!missing).then(|| text.to_owned())
 }
 

@@ -17,7 +17,7 @@ pub mod zadarma;
 use sha2::{Digest, Sha256};
 
 use super::RawRequest;
-use crate::bounded::{self, REQUEST, TooMuch};
+use crate::bounded::{self, EVENT, TooMuch};
 use crate::process::Phone;
 use crate::request::IdempotencyKey;
 
@@ -35,7 +35,7 @@ impl Fields {
         let clean = |text: &str| text.trim().to_owned();
         let mut fields = Vec::new();
         for bytes in said {
-            let pairs = bounded::form(bytes, &REQUEST)?.into_iter();
+            let pairs = bounded::form(bytes, &EVENT)?.into_iter();
             fields.extend(pairs.map(|(name, value)| (name.trim().to_lowercase(), clean(&value))));
         }
         Ok(Self(fields))

@@ -8,6 +8,7 @@ use super::{Cause, Inbox};
 use crate::intake::apply::Source;
 use crate::intake::item::Item;
 use crate::json;
+use crate::process::free_text::one_line;
 use crate::process::{At, CommandId, Event};
 use crate::signal::Signal;
 use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, StoreResult, Unit};
@@ -111,6 +112,8 @@ fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<S
         }
         // The dead letter is for a person; the event is for the order, which gets another next step.
         Ended::Never { why } => {
+            // A platform's own words may stand in it.
+            let why = one_line(&why, WHY_MAX).text;
             let (order, body) = (Some(delivery.command.order.clone()), json::bytes(delivery));
             let letter =
                 DeadLetter { id: format!("out-{id}"), at: now, why: why.clone(), order, body, folded: 0 };
@@ -119,6 +122,9 @@ fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<S
         }
     }
 }
+
+/// Longest reason of a dead letter.
+const WHY_MAX: usize = 1_000;
 
 /// Whether the delivery is still in the store; checked after a commit whose answer was lost.
 async fn is_pending(site: &Site, delivery: &Delivery) -> StoreResult<bool> {

@@ -82,7 +82,8 @@ pub(super) fn build(
 pub(super) fn for_letter(mut vars: Vars) -> Vars {
     let ClientVars { name, first_name, .. } = &mut vars.client;
     // Texts ask for the one and say the other.
-    if !(is_greetable(name) && is_greetable(first_name)) && !cut("M2.greets") {
+    let is_name = is_greetable(name) && is_greetable(first_name);
+    if !is_name && !cut("M2.greets") {
         (*name, *first_name) = (String::new(), String::new());
     }
     let OrderVars { number, called, source, .. } = &mut vars.order;

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::decode;
 use super::wire::{self, Form};
-use crate::bounded::{self, REQUEST};
+use crate::bounded::{self, EVENT};
 use crate::platform::telephony::statistics;
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
@@ -89,7 +89,7 @@ impl Hooks for MangoHooks {
         if !same {
             return Err(Refused::new("wrong signature"));
         }
-        bounded::fits(&form.json, &REQUEST)?;
+        bounded::fits(&form.json, &EVENT)?;
         let mut hash = Sha256::new();
         hash.update(path(&request.tail));
         hash.update([b'|']);
@@ -106,7 +106,7 @@ impl Hooks for MangoHooks {
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
         let request = request.request();
         let json = Form::read(&request.body).json;
-        let body = bounded::json(&json, &REQUEST)?;
+        let body = bounded::json(&json, &EVENT)?;
         Ok(vec![decode::signal(&path(&request.tail), &body, at)?])
     }
 
@@ -117,7 +117,7 @@ impl Hooks for MangoHooks {
             tail if tail.starts_with("result/") || OTHER_EVENTS.contains(&tail) => return Vec::new(),
             tail => return vec![tail.to_owned()],
         }
-        let body = bounded::json(&Form::read(&request.body).json, &REQUEST).unwrap_or_default();
+        let body = bounded::json(&Form::read(&request.body).json, &EVENT).unwrap_or_default();
         let names = body.as_object().into_iter().flat_map(|fields| fields.keys());
         names.filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect()
     }

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use super::decode;
 use super::settings::Form;
 use super::signature::{Signature, message};
-use crate::bounded::{self, REQUEST};
+use crate::bounded::{self, EVENT};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
 use crate::platform::{HookAnswer, RawRequest, Refused, Undecodable, Verified};
@@ -75,7 +75,7 @@ impl FormEvents for Account {
     /// The cabinet's check of the address expects its value as the whole answer.
     fn answer(&self, request: &Verified) -> HookAnswer {
         let request = request.request();
-        let query = bounded::form(request.query.as_bytes(), &REQUEST).unwrap_or_default();
+        let query = bounded::form(request.query.as_bytes(), &EVENT).unwrap_or_default();
         let echo = query.into_iter().find(|(name, _)| name == "zd_echo");
         let body = echo.map(|(_, value)| value.into_owned()).filter(|value| is_echo(value));
         HookAnswer { body: body.unwrap_or_default().into_bytes(), ..HookAnswer::empty(200) }

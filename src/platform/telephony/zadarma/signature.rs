@@ -8,7 +8,7 @@ use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
 use super::settings::Form;
-use crate::bounded::{self, REQUEST};
+use crate::bounded::{self, EVENT};
 use crate::secret::Secret;
 
 /// HMAC-SHA1 of one message.
@@ -44,7 +44,7 @@ impl Signature {
 
 /// The signed text of an event; `None` if it is not known for this kind. A missing field is empty.
 pub fn message(body: &[u8]) -> Option<String> {
-    let form = bounded::form(body, &REQUEST).ok()?;
+    let form = bounded::form(body, &EVENT).ok()?;
     let value = |wanted: &str| {
         let found = form.iter().find(|(name, _)| name == wanted);
         found.map(|(_, value)| value.to_string()).unwrap_or_default()
