@@ -207,8 +207,8 @@ fn check_log(log: &str, complaints: &mut Complaints) {
         let meant = match near {
             Some("warning") => "is `warn` meant? ".to_owned(),
             Some("information") => "is `info` meant? ".to_owned(),
-            Some(near) => format!("is `{near}` meant? "),
-            None => String::new(),
+            // The report names the nearest of what is allowed.
+            Some(_) | None => String::new(),
         };
         if !is_level || target.is_some_and(|target| !is_target(target)) {
             let allowed = format!("{meant}{}, or `dozvon=debug,info`", LEVELS.join(", "));

@@ -24,7 +24,6 @@ impl Decision<'_> {
     /// What is wrong with the date in somebody's words; otherwise the given phrase.
     pub fn wrong(&self, said: Option<&str>, otherwise: Phrase) -> Phrase {
         match said.and_then(|said| self.process.dates(self.now).wrong(said)) {
-            Some(_) if cut("L13.wrong_day") => otherwise,
             Some(wrong) => wrong_day(wrong).unwrap_or(otherwise),
             None => otherwise,
         }
@@ -32,7 +31,7 @@ impl Decision<'_> {
 
     /// What is wrong with the date that somebody's words begin with.
     pub fn wrong_first(&self, said: &str) -> Option<Phrase> {
-        let wrong = self.process.dates(self.now).wrong_first(said).filter(|_| !cut("L13.wrong_day"))?;
+        let wrong = self.process.dates(self.now).wrong_first(said)?;
         Some(wrong_day(wrong).unwrap_or_else(word::no_day))
     }
 
@@ -78,6 +77,7 @@ impl Decision<'_> {
 
 fn wrong_day(wrong: Wrong) -> Option<Phrase> {
     match wrong {
+        _ if cut("L13.wrong_day") => None,
         Wrong::NoSuchDay => Some(word::no_such_day()),
         Wrong::DayIsPast => Some(word::day_is_past()),
         Wrong::DayIsLongPast => Some(word::day_is_long_past()),
