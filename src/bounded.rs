@@ -72,6 +72,7 @@ pub enum Unread {
 pub fn json(bytes: &[u8], bounds: &Bounds) -> Result<Value, Unread> {
     fits(bytes, bounds)?;
     serde_json::from_slice(bytes)
+        .or_else(|error| windows(bytes).map_or(Err(error), |text| serde_json::from_str(&text)))
         .map_err(|error| Unread::Broken { line: error.line(), column: error.column() })
 }
 
@@ -86,7 +87,8 @@ pub type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 /// The decoded pairs of a form or a query, in their order.
 pub fn form<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Pairs<'a>, TooMuch> {
     let (mut pairs, mut names) = (Vec::new(), 0);
-    for (name, value) in form_urlencoded::parse(bytes) {
+    let parts = bytes.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
+    for (name, value) in parts.filter_map(pair) {
         names += name.len();
         check(pairs.len() < bounds.values, TooMuch::Values)?;
         check(name.len() <= bounds.name_bytes, TooMuch::Name)?;
@@ -95,6 +97,40 @@ pub fn form<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Pairs<'a>, TooMuch> 
         pairs.push((name, value));
     }
     Ok(pairs)
+}
+
+/// What stands for letters that could not be decoded.
+pub const UNDECODED: char = '\u{fffd}';
+
+/// A pair of a form. What is not in UTF-8 is read as old sites write it, or has [`UNDECODED`] in it.
+fn pair(part: &[u8]) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+    let (name, value) = form_urlencoded::parse(part).next()?;
+    if !name.contains(UNDECODED) && !value.contains(UNDECODED) {
+        return Some((name, value));
+    }
+    let place = part.iter().position(|byte| *byte == b'=').unwrap_or(part.len());
+    let old = |bytes: &[u8], decoded: Cow<'_, str>| {
+        let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        windows(&percent_encoding::percent_decode(&spaced).collect::<Vec<_>>())
+            .unwrap_or(decoded.into_owned())
+    };
+    let rest = part.get(place + 1..).unwrap_or_default();
+    Some((old(&part[..place], name).into(), old(rest, value).into()))
+}
+
+/// Text in Windows-1251: not UTF-8, and its letters are Russian. A piece of UTF-8 that was cut or damaged is none.
+fn windows(bytes: &[u8]) -> Option<String> {
+    let utf8 = String::from_utf8_lossy(bytes);
+    let broken = utf8.chars().filter(|c| *c == UNDECODED).count();
+    let whole = utf8.chars().filter(|c| !c.is_ascii() && *c != UNDECODED).count();
+    if broken <= whole {
+        return None;
+    }
+    let text = encoding_rs::WINDOWS_1251.decode_without_bom_handling_and_without_replacement(bytes)?;
+    let is_letter = |c: char| matches!(c, 'А'..='я' | 'Ё' | 'ё');
+    let is_sign = |c: char| c.is_ascii() || "«»„“”’‘–—…№\u{a0}".contains(c);
+    let fits = text.chars().any(is_letter) && text.chars().all(|c| is_letter(c) || is_sign(c));
+    fits.then(|| text.into_owned())
 }
 
 fn check(fits: bool, otherwise: TooMuch) -> Result<(), TooMuch> {
@@ -203,6 +239,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// F11: a site's own backend may write Windows-1251, raw or percent-encoded.
+    #[test]
+    fn old_letters_are_read_and_damaged_ones_are_not_guessed() {
+        let encoded = |text: &str| encoding_rs::WINDOWS_1251.encode(text).0.into_owned();
+        let value = |bytes: &[u8]| {
+            let body = [b"a=1&&name=", bytes, b"&b=2"].concat();
+            let pairs = form(&body, &REQUEST).unwrap();
+            assert_eq!((pairs.len(), &*pairs[2].1), (3, "2"));
+            pairs[1].1.clone().into_owned()
+        };
+        for name in ["Мария", "Ёлкина Ольга", "ООО «Рост» — №1", "я"] {
+            assert_eq!(value(&encoded(name)), name);
+            let percent: String = encoded(name).iter().map(|byte| format!("%{byte:02X}")).collect();
+            assert_eq!(value(percent.as_bytes()), name);
+            assert_eq!(value(name.as_bytes()), name, "UTF-8 stays as it is");
+        }
+        assert_eq!(value(&[&encoded("Анна+Белова")[..], b"%21"].concat()), "Анна Белова!");
+        // UTF-8 that was cut, bytes of no language.
+        let cut = &"Мария".as_bytes()[..9];
+        assert_eq!(value(cut), format!("Мари{UNDECODED}"));
+        assert!(value(b"%FF%80%90").contains(UNDECODED));
+        let old = encoded(r#"{"name":"Мария"}"#);
+        assert_eq!(super::json(&old, &REQUEST).unwrap(), json!({ "name": "Мария" }));
+        assert!(super::json(b"{\"name\":\"\xff\x80\x90\"}", &REQUEST).is_err());
+    }
 
     const SMALL: Bounds =
         Bounds { depth: 3, values: 6, containers: 4, name_bytes: 8, names_bytes: 24, value_bytes: 8 };

@@ -305,8 +305,8 @@ struct Known {
 #[derive(Debug, Default)]
 struct State {
     known: BTreeMap<Key, Known>,
-    /// When a kind was last told.
-    told_at: BTreeMap<(TroubleKind, Change), At>,
+    /// When each was last told.
+    told_at: BTreeMap<(Key, Change), At>,
 }
 
 /// The troubles that stand now, with their beginnings; shared by all who ask. Cheap to clone.
@@ -336,26 +336,28 @@ impl Board {
         standing
     }
 
-    /// What a person has to be told now: at most one notice of a kind and change per hour. What is held back
-    /// is part of a later one, unless it is no longer true then.
+    /// What a person has to be told now: of one account or school at most one notice of a kind and change per hour,
+    /// so that what comes and goes fills no mailbox. What is held back is part of a later one, unless it is no longer
+    /// true then.
     pub fn notices(&self, now: At) -> Vec<Notice> {
         let mut state = self.state();
         let mut notices: BTreeMap<(TroubleKind, Change), Vec<Trouble>> = BTreeMap::new();
-        let told_at = state.told_at.clone();
-        for known in state.known.values_mut() {
+        state.told_at.retain(|_, last| (now - *last).abs() < NOTICE_EVERY);
+        let State { known, told_at } = &mut *state;
+        for (key, known) in known {
             let trouble = &known.trouble;
             let change = if known.stands { Change::Begun } else { Change::Ended };
             let is_news = known.stands != known.told
                 && trouble.weight >= Weight::Warning
                 && (!known.stands || now - trouble.since >= trouble.id.patience());
-            let last = told_at.get(&(trouble.id, change));
-            if is_news && last.is_none_or(|last| (now - *last).abs() >= NOTICE_EVERY) {
+            let about = (key.clone(), change);
+            if is_news && !told_at.contains_key(&about) {
+                told_at.insert(about, now);
                 known.told = known.stands;
                 notices.entry((trouble.id, change)).or_default().push(trouble.clone());
             }
         }
         state.known.retain(|_, known| known.stands || known.told);
-        state.told_at.extend(notices.keys().map(|key| (*key, now)));
         notices.into_iter().map(|((id, change), troubles)| Notice { id, change, at: now, troubles }).collect()
     }
 
@@ -395,11 +397,11 @@ mod tests {
     }
 
     #[test]
-    fn one_notice_of_a_kind_an_hour_and_the_rest_is_told_later() {
+    fn each_account_is_told_at_once_and_once_an_hour() {
         let (one, three): (&[&str], &[&str]) = (&["a"], &["a", "b", "c"]);
         check(
             &[(0, one), (5, three), (59, three), (60, three)],
-            &[(0, Change::Begun, 1), (60, Change::Begun, 2)],
+            &[(0, Change::Begun, 1), (5, Change::Begun, 2)],
         );
         // What comes and goes does not fill a mailbox.
         let flaps: Vec<(i64, &[&str])> =

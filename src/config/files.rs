@@ -17,6 +17,8 @@ pub struct Files {
     texts: BTreeMap<String, String>,
     /// Files that are not read although they lie where others are.
     unread: BTreeSet<String>,
+    /// Files in another encoding: they are checked all the same, so that one does not hide the mistakes of the others.
+    foreign: Vec<Problem>,
 }
 
 /// Largest allowed configuration file, in bytes.
@@ -41,7 +43,7 @@ impl Files {
     }
 
     pub fn new(folder: &Path, texts: BTreeMap<String, String>) -> Self {
-        Self { folder: folder.to_owned(), texts, unread: BTreeSet::new() }
+        Self { folder: folder.to_owned(), texts, unread: BTreeSet::new(), foreign: Vec::new() }
     }
 
     /// All files, for tests and tools to read or change.
@@ -134,6 +136,12 @@ impl Files {
         self.texts.iter().filter_map(marked).collect()
     }
 
+    /// Files in another encoding than UTF-8, below a folder.
+    pub(super) fn foreign(&self, folder: &str) -> impl Iterator<Item = Problem> {
+        let beginning = self.shown(folder);
+        self.foreign.iter().filter(move |problem| problem.file.starts_with(&beginning)).cloned()
+    }
+
     /// Files that nothing reads: a typing mistake, or a wrong folder.
     pub(super) fn stray(&self) -> Vec<Problem> {
         let known = |path: &str| match path.split('/').collect::<Vec<_>>()[..] {
@@ -183,10 +191,17 @@ impl Files {
                     Ok(text) => {
                         self.texts.insert(inside, text);
                     }
-                    Err(Unread { wrong, allowed: None }) => problems.push(unreadable(&path, wrong)),
-                    Err(Unread { wrong, allowed: Some(allowed) }) => {
+                    Err(Unread { wrong, allowed: None, .. }) => problems.push(unreadable(&path, wrong)),
+                    Err(Unread { wrong, allowed: Some(allowed), text }) => {
                         let problem = unreadable(&path, wrong);
-                        problems.push(Problem { allowed: allowed.to_owned(), ..problem });
+                        let problem = Problem { allowed: allowed.to_owned(), ..problem };
+                        match text {
+                            Some(text) => {
+                                self.foreign.push(problem);
+                                self.texts.insert(inside, text);
+                            }
+                            None => problems.push(problem),
+                        }
                     }
                 }
             } else if path.is_file() && !name.starts_with('.') && is_read_in(prefix) {
@@ -208,29 +223,37 @@ fn is_read_in(prefix: &str) -> bool {
 struct Unread {
     wrong: String,
     allowed: Option<&'static str>,
+    /// What it says in the encoding that it probably has.
+    text: Option<String>,
 }
 
 fn read_small(path: &Path) -> Result<String, Unread> {
     let bytes = std::fs::metadata(path).map(|meta| meta.len()).unwrap_or_default();
     if bytes > FILE_BYTES_MAX {
         let wrong = format!("{bytes} bytes are too many");
-        return Err(Unread { wrong, allowed: Some("a file of at most a mebibyte") });
+        return Err(Unread { wrong, allowed: Some("a file of at most a mebibyte"), text: None });
     }
-    let bytes = std::fs::read(path)
-        .map_err(|error| Unread { wrong: format!("cannot be read: {error}"), allowed: None })?;
+    let bytes = std::fs::read(path).map_err(|error| Unread {
+        wrong: format!("cannot be read: {error}"),
+        allowed: None,
+        text: None,
+    })?;
     decoded(bytes)
 }
 
 /// Editors of Windows save other encodings without saying so.
 fn decoded(bytes: Vec<u8>) -> Result<String, Unread> {
-    let not = |what: &str| Unread {
+    let not = |what: &str, bytes: &[u8]| Unread {
         wrong: format!("the text is {what}"),
         allowed: Some("UTF-8: save the file again with the encoding UTF-8"),
+        // A mark at the beginning tells UTF-16.
+        text: Some(encoding_rs::WINDOWS_1251.decode(bytes).0.into_owned()),
     };
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(not("in UTF-16"));
+        return Err(not("in UTF-16", &bytes));
     }
-    let text = String::from_utf8(bytes).map_err(|_| not("not in UTF-8, perhaps in Windows-1251"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| not("not in UTF-8, perhaps in Windows-1251", error.as_bytes()))?;
     // The mark that some editors put before UTF-8.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

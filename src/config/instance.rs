@@ -11,7 +11,7 @@ use super::read::{parse, section};
 use crate::email::parse_email;
 use crate::peer::Proxies;
 use crate::platform::check::{Complaints, address_fault, is_loopback, is_public};
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 use crate::secret::{FRESH, Secret, SecretSource, Vault, is_published, weakness};
 use crate::store::redis::Address;
 
@@ -146,6 +146,53 @@ fn blame_variables(problems: &mut [Problem], around: &Surroundings) {
     }
 }
 
+/// Parts of the program that a level may be set for, `dozvon::worker`: those that write to the log.
+const PARTS: [&str; 38] = [
+    "app",
+    "away",
+    "bench",
+    "bounded",
+    "cli",
+    "clock",
+    "config",
+    "demo",
+    "discover",
+    "email",
+    "http",
+    "instance",
+    "intake",
+    "interrupt",
+    "json",
+    "link",
+    "notify",
+    "out",
+    "outbound",
+    "panics",
+    "peer",
+    "person",
+    "platform",
+    "platforms",
+    "private",
+    "progress",
+    "reload",
+    "request",
+    "schools",
+    "secret",
+    "signal",
+    "spool",
+    "store",
+    "telemetry",
+    "tls",
+    "tokens",
+    "trouble",
+    "worker",
+];
+
+/// `worker` of `dozvon::worker::outbox`.
+fn part_of_program(target: &str) -> Option<&str> {
+    target.strip_prefix("dozvon::")?.split("::").next()
+}
+
 /// A level that is misspelt would switch the log off, ALARMs too.
 fn check_log(log: &str, complaints: &mut Complaints) {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -155,14 +202,28 @@ fn check_log(log: &str, complaints: &mut Complaints) {
         let (target, level) =
             part.rsplit_once('=').map_or((None, part), |(target, level)| (Some(target), level));
         let is_level = LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
+        // As other programs call them.
+        let near = nearest(level, LEVELS.into_iter().chain(["warning", "information"]));
+        let meant = match near {
+            Some("warning") => "is `warn` meant? ".to_owned(),
+            Some("information") => "is `info` meant? ".to_owned(),
+            Some(near) => format!("is `{near}` meant? "),
+            None => String::new(),
+        };
         if !is_level || target.is_some_and(|target| !is_target(target)) {
-            let allowed = format!("{}, or `dozvon=debug,info`", LEVELS.join(", "));
+            let allowed = format!("{meant}{}, or `dozvon=debug,info`", LEVELS.join(", "));
             complaints.add("log", format!("unknown level `{level}`"), allowed);
+        }
+        if let Some(part) = target.and_then(part_of_program).filter(|part| !PARTS.contains(part)) {
+            let meant =
+                nearest(part, PARTS).map(|near| format!("is `dozvon::{near}` meant? ")).unwrap_or_default();
+            let allowed = format!("{meant}`dozvon::` and one of {}", PARTS.join(", "));
+            complaints.add("log", format!("the program has no part `{part}`"), allowed);
         }
     }
     // Targets without a level for the rest, and none of them ours: the program would say nothing.
     let mut targets = log.split(',').map(|part| part.trim().rsplit_once('=').map(|(target, _)| target));
-    if targets.all(|target| target.is_some_and(|target| !target.starts_with("dozvon"))) {
+    if targets.all(|target| target.is_some_and(|target| target != "dozvon")) {
         complaints.add(
             "log",
             format!("`{log}` leaves out the program itself, ALARMs too"),
@@ -234,8 +295,8 @@ fn read_log_format(
         None => Some(of_file),
         Some("text") => Some(LogFormat::Text),
         Some("json") => Some(LogFormat::Json),
-        Some(_) => {
-            complaints.add("log_format", "DOZVON_LOG_FORMAT is neither", "text or json");
+        Some(other) => {
+            complaints.add("log_format", format!("unknown format `{other}`"), "text or json");
             None
         }
     }

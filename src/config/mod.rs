@@ -129,6 +129,7 @@ impl Config {
     /// Like [`Config::load`], from files already in memory.
     pub fn from_files(files: &Files, surroundings: &Surroundings) -> Result<Self, Vec<Problem>> {
         let mut problems = files.stray();
+        problems.extend(files.foreign(""));
         let instance = instance::read(files, surroundings, &mut problems);
         let mut schools = Vec::new();
         for name in files.schools() {
@@ -168,7 +169,9 @@ impl Config {
         let table =
             files.get(&format!("{folder}school.toml")).and_then(|text| text.parse::<toml::Table>().ok());
         let name = table.as_ref().and_then(|table| table.get("name")).and_then(toml::Value::as_str);
-        match school::texts(files, &folder) {
+        let (library, mut problems) = school::texts(files, &folder);
+        problems.extend(files.foreign(&folder));
+        match (library, problems) {
             (library, problems) if problems.is_empty() => Ok((library, name.unwrap_or(school).to_owned())),
             (_, problems) => Err(problems),
         }

@@ -39,6 +39,8 @@ struct LastTry {
     outcome: SendOutcome,
     /// An earlier try may have done it.
     doubted: bool,
+    /// What it says, if it is said once.
+    content: Option<u64>,
 }
 
 /// Which command an id stood for: an order that the store has lost is decided again from its first command
@@ -58,6 +60,8 @@ pub struct Sent {
     tries: HashMap<CommandId, LastTry>,
     /// The oldest first; each id occurs once.
     order: VecDeque<CommandId>,
+    /// What has left and has no result yet, by its content: an owner that ended did not hear it.
+    left: HashMap<u64, CommandId>,
     /// What was done, by its content, the oldest first.
     done: HashSet<u64>,
     done_order: VecDeque<u64>,
@@ -81,7 +85,12 @@ impl Sent {
     pub fn leaves(&mut self, delivery: &Delivery) {
         let id = delivery.id().clone();
         let before = self.tries.get(&id).filter(|before| before.what == what(delivery));
+        let content = is_said_once(delivery).then(|| content(delivery));
+        if let Some(content) = content {
+            self.left.insert(content, id.clone());
+        }
         let last = LastTry {
+            content,
             what: what(delivery),
             attempts: delivery.attempts,
             outcome: SendOutcome::Unclear,
@@ -93,7 +102,15 @@ impl Sent {
         if self.order.len() > COMMANDS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
-            self.tries.remove(&oldest);
+            let gone = self.tries.remove(&oldest);
+            self.came_of(gone.and_then(|last| last.content), &oldest);
+        }
+    }
+
+    /// It is known what came of it, or it is forgotten.
+    fn came_of(&mut self, content: Option<u64>, id: &CommandId) {
+        if let Some(content) = content.filter(|content| self.left.get(content) == Some(id)) {
+            self.left.remove(&content);
         }
     }
 
@@ -110,10 +127,14 @@ impl Sent {
                 self.done.remove(&oldest);
             }
         }
+        if matches!(outcome, SendOutcome::Done | SendOutcome::NotDone) && is_said_once(delivery) {
+            self.came_of(Some(content(delivery)), delivery.id());
+        }
         let last = self.tries.get_mut(delivery.id());
         if let Some(last) = last.filter(|last| last.outcome != SendOutcome::Done) {
             let doubted = last.doubted && outcome != SendOutcome::NotDone;
-            *last = LastTry { what: what(delivery), attempts: delivery.attempts, outcome, doubted };
+            let (what, attempts) = (what(delivery), delivery.attempts);
+            *last = LastTry { what, attempts, outcome, doubted, content: last.content };
         }
     }
 
@@ -144,6 +165,13 @@ impl Sent {
     /// again.
     pub fn was_said(&self, delivery: &Delivery) -> bool {
         is_said_once(delivery) && self.done.contains(&content(delivery))
+    }
+
+    /// The other id under which the same has left for the same order, if nobody knows what came of it: it is looked up
+    /// under that one.
+    pub fn may_be_said_as(&self, delivery: &Delivery) -> Option<CommandId> {
+        let id = is_said_once(delivery).then(|| self.left.get(&content(delivery))).flatten()?;
+        (id != delivery.id()).then(|| id.clone())
     }
 }
 
@@ -267,6 +295,24 @@ mod tests {
         assert!(!sent.was_said(&other));
     }
 
+    /// The owner ended while the request was in the air: nothing came back, and the order is decided again.
+    #[test]
+    fn what_left_and_never_came_back_is_looked_up_under_its_own_id() {
+        let mut sent = Sent::default();
+        let (first, again) = (delivery("gc-1.15", 1), delivery("gc-1.13", 1));
+        sent.leaves(&first);
+        assert!(!sent.was_said(&again));
+        assert_eq!(sent.may_be_said_as(&again), Some(first.id().clone()));
+        assert_eq!(sent.may_be_said_as(&first), None, "its own id");
+        sent.came_back(&first, SendOutcome::Unclear);
+        assert_eq!(sent.may_be_said_as(&again), Some(first.id().clone()));
+        sent.came_back(&first, SendOutcome::NotDone);
+        assert_eq!(sent.may_be_said_as(&again), None, "it was refused");
+        sent.leaves(&first);
+        sent.came_back(&first, SendOutcome::Done);
+        assert!(sent.was_said(&again) && sent.may_be_said_as(&again).is_none());
+    }
+
     #[test]
     fn the_oldest_are_forgotten() {
         let mut sent = Sent::default();
@@ -275,6 +321,7 @@ mod tests {
             sent.leaves(&delivery(&n.to_string(), 2));
         }
         assert_eq!(sent.order.len(), COMMANDS_MAX);
+        assert!(sent.left.len() <= COMMANDS_MAX);
         assert_eq!(sent.recall(&delivery("0", 0)), None);
         assert_eq!(sent.recall(&delivery("1", 0)), Some(EarlierTry::MayBeDone));
     }

@@ -180,9 +180,11 @@ impl World {
             "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
         ));
         lines.extend(self.exchange().example(self.start, extension, &phone));
-        // After a run most are paid: one that still takes money.
-        let unpaid = self.getcourse.orders.values().rev().find(|order| order.payed < order.cost);
-        if let Some(id) = order.order_id.or(unpaid.map(|order| order.id)) {
+        // After a run most are paid or over.
+        let made = &self.getcourse.orders;
+        let named = order.order_id.filter(|id| made.get(id).is_none_or(|order| order.takes_money()));
+        let other = || made.values().rev().find(|order| order.takes_money()).map(|order| order.id);
+        if let Some(id) = named.or_else(other) {
             lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
         }
         lines

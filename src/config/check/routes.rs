@@ -35,7 +35,9 @@ pub(super) fn routes(draft: &Draft, findings: &mut Findings) {
                 lines.insert(line, &route.name);
             }
         }
-        if route.is_rest() {
+        // A condition under a wrong name was meant to be one.
+        let has_mistake = findings.wrong.found.iter().any(|problem| problem.key.starts_with(&key("")));
+        if route.is_rest() && !has_mistake {
             if let Some(other) = rest {
                 let why = format!("nothing can reach it: «{other}» takes what is left over");
                 findings.wrong.add(

@@ -46,6 +46,9 @@ impl Reading<'_> {
 
     fn order(&self, kind: HookKind, id: String) -> SeenOrder {
         let mut unclear = Vec::new();
+        if self.params.undecoded {
+            unclear.push("letters that are not in UTF-8".to_owned());
+        }
         let sums = self.sums(&mut unclear);
         let stated = self.value("status").map(|word| status::parse(&word));
         if matches!(stated, Some(Status::Unknown(_))) {

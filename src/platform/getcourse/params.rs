@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{FIELDS, folded};
 use super::text;
-use crate::bounded::{self, EVENT, TooMuch, Unread};
+use crate::bounded::{self, EVENT, TooMuch, UNDECODED, Unread};
 use crate::platform::RawRequest;
 
 /// Not part of a request's content: the secret, and times that differ in every repeat.
@@ -28,6 +28,8 @@ pub struct Params {
     pairs: Vec<(String, String)>,
     /// Folded name → its places in `pairs`: a field is looked up under many names.
     places: HashMap<String, Vec<usize>>,
+    /// Letters in no known encoding were left out.
+    pub undecoded: bool,
 }
 
 impl Params {
@@ -38,11 +40,17 @@ impl Params {
             return Err(TooMuch::Values.into());
         }
         pairs.retain(|(name, _)| name != "secret");
+        let mut undecoded = false;
+        for (name, value) in &mut pairs {
+            undecoded |= value.contains(UNDECODED);
+            name.retain(|c| c != UNDECODED);
+            value.retain(|c| c != UNDECODED);
+        }
         let mut places: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, (name, _)) in pairs.iter().enumerate() {
             places.entry(folded(name)).or_default().push(place);
         }
-        Ok(Self { pairs, places })
+        Ok(Self { pairs, places, undecoded })
     }
 
     pub fn is_empty(&self) -> bool {

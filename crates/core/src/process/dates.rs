@@ -23,6 +23,8 @@ use super::value::At;
 
 /// A day without a year that is further back than this means next year.
 const PAST_DAYS: i64 = 180;
+/// Further back than this it may mean next year: that is asked.
+const LONG_PAST_DAYS: i64 = 60;
 /// «Через» reaches this far.
 const AHEAD_DAYS_MAX: u32 = 400;
 /// Longer texts are read up to here.
@@ -89,22 +91,6 @@ impl Reader<'_> {
         found.iter().find(|one| one.of_return).or(found.first()).cloned()
     }
 
-    /// What is wrong with the first date of a text that names none that can be used.
-    pub fn wrong(&self, text: &str) -> Option<Wrong> {
-        let tokens = Tokens::of(text, TOKENS_MAX);
-        let mut place = 0;
-        while place < tokens.len() {
-            match self.phrase(&tokens, place) {
-                Some((phrase, end)) => match phrase.wrong(self) {
-                    Some(wrong) => return Some(wrong),
-                    None => place = end,
-                },
-                None => place += 1,
-            }
-        }
-        None
-    }
-
     /// The longest phrase that begins here, and the token after it.
     fn phrase(&self, tokens: &Tokens, start: usize) -> Option<(Phrase, usize)> {
         let (mut phrase, mut end) = (Phrase::default(), None);
@@ -135,6 +121,7 @@ impl Reader<'_> {
                 Day::Of(weekday, is_next) => phrase.take_weekday(weekday, is_next),
                 Day::NotBefore(day) => phrase.not_before = Some(day),
                 Day::Past => phrase.is_past = true,
+                Day::LongPast => (phrase.is_past, phrase.is_long_past) = (true, true),
                 Day::Missing => (phrase.unclear, phrase.is_no_day) = (true, true),
                 Day::Unclear => phrase.unclear = true,
             }
@@ -185,6 +172,11 @@ impl Reader<'_> {
         }
         if matches!(word, "вчера" | "позавчера") {
             return Some((Day::Past, at + 1));
+        }
+        // «На следующей неделе» is five days or seven.
+        let is_long = matches!(tokens.get(at + 1), Some("неделе" | "неделю" | "месяце" | "году"));
+        if word.starts_with("следующ") && is_long {
+            return Some((Day::Unclear, at + 2));
         }
         self.weekday(tokens, at)
             .or_else(|| self.figures(tokens, at))
@@ -351,6 +343,7 @@ impl Reader<'_> {
         };
         match date {
             Some(date) if date >= today => Day::On(date),
+            Some(date) if year.is_none() && (today - date).num_days() > LONG_PAST_DAYS => Day::LongPast,
             Some(_) => Day::Past,
             None => Day::Missing,
         }
@@ -397,6 +390,8 @@ enum Day {
     /// The first day of a longer time.
     NotBefore(NaiveDate),
     Past,
+    /// Without a year, and so long ago that next year's may be meant.
+    LongPast,
     /// «31.02».
     Missing,
     Unclear,

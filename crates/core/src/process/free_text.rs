@@ -96,7 +96,7 @@ fn is_invisible(c: char) -> bool {
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
         | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
-        | '\u{3164}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{3164}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffd}'
         | '\u{110bd}' | '\u{110cd}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e0fff}')
         || matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff)
@@ -180,6 +180,8 @@ mod tests {
         check("38\u{a0}500  ₽", "38\u{a0}500  ₽");
         check("Мария 🌸", "Мария 🌸");
         check("\u{feff}\n\u{200b}", "");
+        // What could not be decoded is no letter.
+        check("Ма\u{fffd}рия \u{fffd}", "Мария");
         let long = one_line(&"а".repeat(180_000), 40);
         assert_eq!((long.text, long.cut), (format!("{}…", "а".repeat(39)), true));
         assert!(!one_line(&format!("{}  \n", "а".repeat(40)), 40).cut);

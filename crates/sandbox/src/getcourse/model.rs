@@ -130,6 +130,12 @@ pub struct Order {
 }
 
 impl Order {
+    /// Whether a client would pay it: something is left, and it is not over.
+    pub fn takes_money(&self) -> bool {
+        let is_over = matches!(self.status.as_str(), "cancelled" | "false" | "waiting_for_return");
+        !is_over && self.payed < self.cost
+    }
+
     /// Title and cost follow the positions (sheet 2.2: a line for each, with the quantity).
     pub fn follow_positions(&mut self) {
         let line = |position: &Position| match position.quantity {

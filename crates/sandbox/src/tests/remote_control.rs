@@ -45,6 +45,24 @@ fn the_order_of_the_printed_line_stands_there_and_was_not_told() {
     assert_eq!(world.hooks_open(), 0);
 }
 
+/// The printed line for a payment is of an order that can be paid, also after a run.
+#[test]
+fn the_printed_payment_is_accepted() {
+    let (mut world, now) = world();
+    let mut paid = Vec::new();
+    for _ in 0..3 {
+        let (_, order) = ask(&mut world, now, "POST", "/sandbox/orders", "name=A&cost=100");
+        paid.push(order["number"].as_str().unwrap_or_default().to_owned());
+    }
+    ask(&mut world, now, "POST", &format!("/sandbox/orders/{}/cancel", paid[2]), "");
+    for _ in 0..3 {
+        let hints = world.hints("", "");
+        let line = hints.iter().find(|line| line.ends_with("/pay")).expect("a line for a payment");
+        let path = line.rsplit(' ').next().unwrap_or_default();
+        assert_eq!(ask(&mut world, now, "POST", path, "").0, 200, "{line}");
+    }
+}
+
 #[test]
 fn orders_payments_and_cancellations_are_told_as_in_life() {
     let (mut world, now) = world();

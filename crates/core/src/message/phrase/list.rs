@@ -12,6 +12,7 @@ phrases! {
         no_time;
         no_such_day;
         day_is_past;
+        day_is_long_past;
         time_is_past;
         answered;
         no_answer;
@@ -82,6 +83,7 @@ phrases! {
     why {
         no_answer;
         day_needed(said: Quote, wrong: Words, example: Words);
+        other_day_needed(said: Quote, wrong: Words, example: Words);
         time_needed(said: Quote, wrong: Words, example: Words);
         time_of_day_needed(day: Day, from: Time, clock: Words, example: Words);
         not_understood(said: Quote, example: Words);

@@ -2,8 +2,9 @@
 
 use chrono::{Days, NaiveDate, TimeDelta, Timelike, Weekday};
 
+use super::token::Tokens;
 use super::words::Part;
-use super::{Named, Reader};
+use super::{Named, Reader, TOKENS_MAX};
 use crate::process::hours::TimeOfDay;
 
 /// Why a date that was named cannot be used.
@@ -12,8 +13,43 @@ pub enum Wrong {
     /// «31.02».
     NoSuchDay,
     DayIsPast,
+    /// Months ago, without a year: next year's may be meant.
+    DayIsLongPast,
     /// Today, but earlier.
     TimeIsPast,
+    /// It can mean several days: «на следующей неделе».
+    Unclear,
+}
+
+impl Reader<'_> {
+    /// What is wrong with the first date of a text that names none that can be used.
+    pub fn wrong(&self, text: &str) -> Option<Wrong> {
+        let tokens = Tokens::of(text, TOKENS_MAX);
+        let mut place = 0;
+        while place < tokens.len() {
+            match self.phrase(&tokens, place) {
+                Some((phrase, end)) => match phrase.wrong(self) {
+                    Some(wrong) => return Some(wrong),
+                    None => place = end,
+                },
+                None => place += 1,
+            }
+        }
+        None
+    }
+
+    /// What is wrong with the date that a text begins with, if the date is all that the text begins with: «до 31.02»,
+    /// «вчера», and not «вчера ещё хотел».
+    pub fn wrong_first(&self, text: &str) -> Option<Wrong> {
+        let tokens = Tokens::of(text, TOKENS_MAX);
+        if tokens.len() == 0 {
+            return None;
+        }
+        let (phrase, end) = self.phrase(&tokens, 0)?;
+        let stands_alone = end >= tokens.len() || tokens.gap(end - 1) != " ";
+        let unclear = || (phrase.named(self) == Some(Named::Unclear)).then_some(Wrong::Unclear);
+        phrase.wrong(self).or_else(unclear).filter(|_| stands_alone)
+    }
 }
 
 /// What was read of one date.
@@ -27,6 +63,7 @@ pub(super) struct Phrase {
     pub part: Option<Part>,
     pub span: Option<TimeDelta>,
     pub is_past: bool,
+    pub is_long_past: bool,
     pub unclear: bool,
     /// The calendar has no such day.
     pub is_no_day: bool,
@@ -115,7 +152,7 @@ impl Phrase {
             return Some(Wrong::NoSuchDay);
         }
         if self.is_past {
-            return Some(Wrong::DayIsPast);
+            return Some(if self.is_long_past { Wrong::DayIsLongPast } else { Wrong::DayIsPast });
         }
         let (day, today) = (self.date(reader)??, reader.today());
         let at = self.time(reader).flatten().map(|time| reader.instant(day, time));

@@ -276,6 +276,23 @@ fn what_is_wrong_with_a_date_is_told() {
         assert_eq!(reader.wrong(text), wrong, "{text}");
     }
     assert_eq!(reader.read("вчера в 13 не взял"), Vec::new());
+    assert_eq!(reader.wrong("1 июня"), Some(Wrong::DayIsLongPast));
+    for (text, wrong) in [
+        ("до 1 июня", Some(Wrong::DayIsLongPast)),
+        ("до 1 июня 2026", Some(Wrong::DayIsPast)),
+        ("31.02, потом отпуск", Some(Wrong::NoSuchDay)),
+        ("вчера", Some(Wrong::DayIsPast)),
+        ("на следующей неделе", Some(Wrong::Unclear)),
+        // Words about the past are no date of return.
+        ("вчера ещё хотел", None),
+        ("обсуждали 20.11", None),
+        ("до 14.12", None),
+        ("дорого", None),
+        ("", None),
+    ] {
+        assert_eq!(reader.wrong_first(text), wrong, "{text}");
+    }
+    assert_eq!(reader.read("на следующей неделе в четверг").len(), 1);
 }
 
 proptest! {

@@ -25,11 +25,15 @@ impl Decision<'_> {
     pub fn wrong(&self, said: Option<&str>, otherwise: Phrase) -> Phrase {
         match said.and_then(|said| self.process.dates(self.now).wrong(said)) {
             Some(_) if cut("L13.wrong_day") => otherwise,
-            Some(Wrong::NoSuchDay) => word::no_such_day(),
-            Some(Wrong::DayIsPast) => word::day_is_past(),
-            Some(Wrong::TimeIsPast) => word::time_is_past(),
+            Some(wrong) => wrong_day(wrong).unwrap_or(otherwise),
             None => otherwise,
         }
+    }
+
+    /// What is wrong with the date that somebody's words begin with.
+    pub fn wrong_first(&self, said: &str) -> Option<Phrase> {
+        let wrong = self.process.dates(self.now).wrong_first(said).filter(|_| !cut("L13.wrong_day"))?;
+        Some(wrong_day(wrong).unwrap_or_else(word::no_day))
     }
 
     /// A line of the journal: the reason.
@@ -69,5 +73,15 @@ impl Decision<'_> {
     /// A manager's name for people.
     pub fn name_of(&self, manager: &ManagerId) -> String {
         self.process.manager(manager).map_or_else(|| manager.to_string(), |manager| manager.name.clone())
+    }
+}
+
+fn wrong_day(wrong: Wrong) -> Option<Phrase> {
+    match wrong {
+        Wrong::NoSuchDay => Some(word::no_such_day()),
+        Wrong::DayIsPast => Some(word::day_is_past()),
+        Wrong::DayIsLongPast => Some(word::day_is_long_past()),
+        Wrong::TimeIsPast => Some(word::time_is_past()),
+        Wrong::Unclear => None,
     }
 }

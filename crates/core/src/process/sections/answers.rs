@@ -47,11 +47,26 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
     if !cut("L13.patience") {
         d.case.order.question.unanswered = 0;
     }
+    if has_wrong_day(d, answer) {
+        return;
+    }
     if accepted(d, answer) {
         d.case.order.answered_at = Some(d.now);
         d.case.order.question.unanswered = 0;
         d.case.order.question.day = None;
     }
+}
+
+/// L13: a day that cannot be meant is told, and the usual one is not taken in its place.
+fn has_wrong_day(d: &mut Decision, answer: &Answer) -> bool {
+    let may_have_day =
+        matches!(answer.kind, AnswerKind::Doubt | AnswerKind::Instalment | AnswerKind::LongCycle);
+    let Some(said) = answer.why.as_deref().filter(|_| may_have_day && answer.at.is_none()) else {
+        return false;
+    };
+    let Some(wrong) = d.wrong_first(said) else { return false };
+    d.ask_again(&why::other_day_needed(said, wrong, d.examples().day));
+    true
 }
 
 /// Each kind of answer has its own next step. If an answer is incomplete, the manager is asked again.
