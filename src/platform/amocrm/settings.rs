@@ -132,7 +132,11 @@ pub const SECTIONS: &[Section] = &[
         about: "The amoCRM account. `dozvon discover` prints its ids.",
         keys: &[
             key("url", "https address, required", "The account's own, https://name.amocrm.ru."),
-            key("account_id", "number, required", "Webhooks of other accounts are refused."),
+            key(
+                "account_id",
+                "number",
+                "Required: webhooks of other accounts are refused. `dozvon discover` prints it.",
+            ),
             key("auth", "table, required", "See [amocrm.auth]."),
             key("pipelines", "tables, required", "See [amocrm.pipelines.<role>]; `sales` is required."),
             key("sales_pipelines", "tables", "See [amocrm.sales_pipelines.<name>]."),
