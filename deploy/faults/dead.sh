@@ -25,7 +25,7 @@ fault_dead_lead() {
   one_client +79035550001 5512875
   orders 1
   others_go_on 10
-  for id in $(awk '{ print $1 }' "$bed/letters" | grep '\.1$'); do
+  for id in $(awk '{ print $1 }' "$bed/letters" | grep '\.1-'); do
     dead retry rost "$id" >>"$bed/said" 2>>"$bed/dead.err" || failed "retry: $(tail -n 1 "$bed/dead.err")"
   done
   mended
@@ -37,7 +37,7 @@ fault_dead_lead() {
 }
 
 # Both refused leads are dead letters: a lead is the first command of its order.
-dead_leads() { dead_letters && [ "$(awk '{ print $1 }' "$bed/letters" | grep -c '\.1$')" -ge 2 ]; }
+dead_leads() { dead_letters && [ "$(awk '{ print $1 }' "$bed/letters" | grep -c '\.1-')" -ge 2 ]; }
 
 # The orders of line 3 and 4 stand, while the first two are dead.
 others_go_on() {
