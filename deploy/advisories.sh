@@ -2,7 +2,7 @@
 # Checks the dependencies against the published advisories (RustSec). Needs the network for their database.
 # Ends with 0: none applies; 1: one applies, it is printed; 3: nothing was checked, because there is no database.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 3
 
 if ! command -v cargo-deny >/dev/null; then
   echo "advisories: NOT CHECKED: cargo-deny is missing, install it: cargo install cargo-deny --locked" >&2
