@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::book::Book;
 use super::correlate::Aim;
+use super::identity;
 use crate::config::School;
 use crate::intake::item::{Item, Member};
 use crate::process::{At, Case, Client, Command, Event, Order, Step, step, wake};
@@ -64,8 +65,8 @@ fn ways(client: &Client, aim: &Aim) -> BTreeSet<String> {
     client.emails.iter().chain(&client.phones).chain(brought).cloned().collect()
 }
 
-/// Index entries of a person's numbers and addresses. An entry that points to another person is unchanged, so
-/// that two persons are never merged by mistake; the entry of a removed number is deleted.
+/// Index entries of a person's numbers and addresses; the entry of a removed number is deleted. An entry that points to
+/// another person is unchanged, so that two persons are never merged by mistake: the second one stands beside it.
 async fn changed_links(
     book: &Book,
     before: &Client,
@@ -81,12 +82,17 @@ async fn changed_links(
     let gone = old.iter().filter(|key| !has.contains(key)).cloned();
     let changed: Vec<String> = has.iter().filter(|key| !old.contains(key)).cloned().chain(gone).collect();
     let known = book.links_of(&changed).await?;
-    let links = changed.into_iter().zip(known).filter_map(|(key, known)| match (has.contains(&key), known) {
-        (true, None) => Some((key, Some(after.id.to_string()))),
-        (false, Some(known)) if known == after.id.as_str() => Some((key, None)),
-        _ => None,
-    });
-    Ok(links.collect())
+    let mut links = Vec::new();
+    for (key, known) in changed.into_iter().zip(known) {
+        let has_it = has.contains(&key);
+        match known {
+            None if has_it => links.push((key, Some(after.id.to_string()))),
+            None => {}
+            Some(known) if known == after.id.as_str() => links.extend((!has_it).then_some((key, None))),
+            Some(_) => links.extend(identity::change_alike(book, &key, &after.id, has_it).await?),
+        }
+    }
+    Ok(links)
 }
 
 fn unit_of(

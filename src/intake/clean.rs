@@ -17,7 +17,9 @@ const ID_MAX: usize = 64;
 const TYPED_MAX: usize = 200;
 const ORDERED_MAX: usize = 1_000;
 const LABEL_MAX: usize = 300;
-const ADDRESS_MAX: usize = 2_000;
+const LINK_MAX: usize = 2_000;
+/// Longer addresses do not exist (RFC 5321, 4.5.3.1).
+const EMAIL_MAX: usize = 254;
 /// Notes, results of tasks, fields of a lead: the CRM's own limit of a note.
 const NOTE_MAX: usize = 20_000;
 /// Offers of an order, and labels of its source.
@@ -130,10 +132,7 @@ impl Broom {
             self.phone(phone);
         }
         // An address is good as it is, or it is none.
-        let is_sound = |email: &String| {
-            !one_line(email, ADDRESS_CHARS_MAX).cut && one_line(email, ADDRESS_CHARS_MAX).text == *email
-        };
-        if let Some(wrong) = email.take_if(|email| !is_sound(email)) {
+        if let Some(wrong) = email.take_if(|email| !is_clean(email, EMAIL_MAX)) {
             let mut typed = Some(wrong);
             self.optional("email", &mut typed, TYPED_MAX);
             *email_typed = typed;
@@ -160,10 +159,7 @@ impl Broom {
 
     /// A link that was cut leads nowhere.
     fn link(&mut self, link: &mut Option<String>) {
-        let is_sound = |link: &String| {
-            let cleaned = one_line(link, ADDRESS_MAX);
-            !cleaned.cut && cleaned.text == *link && !link.contains(char::is_whitespace)
-        };
+        let is_sound = |link: &str| is_clean(link, LINK_MAX) && !link.contains(char::is_whitespace);
         if link.take_if(|link| !is_sound(link)).is_some() {
             self.cut.push("payment_link");
         }
@@ -199,9 +195,9 @@ impl Broom {
                     self.optional("number", value, ID_MAX);
                 }
                 self.optional("command", &mut record.command, TYPED_MAX);
-                self.optional("recording", &mut record.recording, ADDRESS_MAX);
+                self.optional("recording", &mut record.recording, LINK_MAX);
             }
-            CallWhat::Recording { recording } => self.line("recording", recording, ADDRESS_MAX),
+            CallWhat::Recording { recording } => self.line("recording", recording, LINK_MAX),
         }
     }
 
@@ -233,8 +229,11 @@ impl Broom {
     }
 }
 
-/// Longer addresses do not exist (RFC 5321, 4.5.3.1).
-const ADDRESS_CHARS_MAX: usize = 254;
+/// Whether nothing of it is cleaned away or cut.
+fn is_clean(text: &str, max: usize) -> bool {
+    let cleaned = one_line(text, max);
+    !cleaned.cut && cleaned.text == text
+}
 
 #[cfg(test)]
 mod tests {

@@ -3,10 +3,10 @@
 
 use super::author;
 use super::book::Book;
+use super::crm_reads::{ContactSaid, is_new_way, read_lead, read_said, says_too_little};
 use super::forget::Gone;
 use super::identity::{self, new_client};
 use super::mirror;
-use super::read_first::{ContactSaid, is_new_way, read_first, read_lead, says_too_little};
 use super::typed_in_crm;
 use crate::config::School;
 use crate::link;
@@ -127,15 +127,12 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
     }
     let is_new = known.is_none();
     let mut facts: OrderFacts = seen.facts;
-    let mut index = Vec::new();
     let client = match known {
         Some(known) => known.client,
         None => {
             let who = identity::who(book, &facts.client).await?;
-            let client = who.client.clone().unwrap_or_else(|| new_client(&order));
-            index = who.alike_links(book, &client).await?;
             who.tell(&mut facts.client);
-            client
+            who.client.unwrap_or_else(|| new_client(&order))
         }
     };
     if facts.manager.is_none() {
@@ -146,7 +143,7 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
         tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");
     }
     let ask = if is_new { author::read_back(school, &order, &client, &facts) } else { None };
-    Ok(Aims { ask, index, ..Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))) })
+    Ok(Aims { ask, ..Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))) })
 }
 
 /// For a retired order only more money is a change, so that no payment is missed.
@@ -160,10 +157,10 @@ fn is_change(gone: &str, facts: &OrderFacts) -> bool {
 
 async fn client_seen(book: &mut Book, mut facts: ClientFacts) -> StoreResult<Aims> {
     let who = identity::who(book, &facts).await?;
-    let Some(client) = who.client.clone() else {
+    who.tell(&mut facts);
+    let Some(client) = who.client else {
         return Ok(Aims { nobody: true, ..Aims::nothing("a person without an order") });
     };
-    who.tell(&mut facts);
     for_all_orders(book, &client, &Event::Client(facts)).await
 }
 
@@ -187,7 +184,7 @@ async fn contact_seen(book: &mut Book, said: ContactSaid) -> StoreResult<Aims> {
         && let Some(order) = newest(&record)
         && is_new_way(&record, &facts)
     {
-        return Ok(read_first(&order, &client, Said::Contact(contact), at));
+        return Ok(read_said(&order, &client, Said::Contact(contact), at));
     }
     for_all_orders(book, &client, &Event::Client(facts)).await
 }
@@ -375,7 +372,7 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
         let answer = result.and_then(|text| school.answers.from_result(text, &school.process.dates(now)));
         let read = answer.is_some();
         if read && !seen.read {
-            return Ok(read_first(&order, &record.client, Said::Task(seen.task), seen.updated_at));
+            return Ok(read_said(&order, &record.client, Said::Task(seen.task), seen.updated_at));
         }
         events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
         events.push(Event::Task(TaskChange {

@@ -19,33 +19,14 @@ pub struct Who {
     /// Known by a number or an address only.
     guessed: bool,
     /// Others with the same number or address.
-    alike: Vec<(String, Alike)>,
+    alike: Vec<Alike>,
 }
 
 impl Who {
     /// Adds to the facts how sure they are, and who else has the same number or address.
     pub fn tell(&self, facts: &mut ClientFacts) {
         facts.guessed = self.guessed;
-        facts.alike = self.alike.iter().map(|(_, alike)| alike.clone()).collect();
-    }
-
-    /// Index entries by which `client` is found beside the others who have the same number or address.
-    pub async fn alike_links(
-        &self,
-        book: &Book,
-        client: &ClientId,
-    ) -> StoreResult<Vec<(String, Option<String>)>> {
-        let mut links = Vec::new();
-        for (way, _) in &self.alike {
-            let key = link::alike(way);
-            let known = book.link(&key).await?.unwrap_or_default();
-            let all: Vec<&str> = known.split(' ').filter(|id| !id.is_empty()).collect();
-            if all.len() < ALIKE_MAX && !all.contains(&client.as_str()) {
-                links.push((key, Some(format!("{known} {client}").trim_start().to_owned())));
-            }
-        }
-        links.dedup();
-        Ok(links)
+        facts.alike.clone_from(&self.alike);
     }
 }
 
@@ -57,22 +38,25 @@ pub fn new_client(order: &OrderId) -> ClientId {
 /// Finds the person of a report: by GetCourse's user, else by phone and e-mail if both mean the same person.
 pub async fn who(book: &mut Book, facts: &ClientFacts) -> StoreResult<Who> {
     let user = facts.gc_user.as_deref();
-    if let Some(user) = user
-        && let Some(client) = book.link(&link::gc_user(user)).await?
+    let ways = ways(facts);
+    let keys = user.map(link::gc_user).into_iter().chain(ways.iter().flat_map(|(_, key)| entries(key)));
+    let mut found = book.links_of(&keys.collect::<Vec<_>>()).await?;
+    if user.is_some()
+        && let Some(client) = found.remove(0)
     {
         return Ok(Who { client: Some(ClientId(client)), ..Who::default() });
     }
     let mut who = Who::default();
     let mut meant: Option<Vec<ClientId>> = None;
-    for (way, key) in ways(facts) {
-        let all = all_with(book, &key).await?;
+    for ((way, _), found) in ways.into_iter().zip(found.chunks(2)) {
+        let all = named(found);
         let mut possible = Vec::new();
         for client in &all {
             let other = book.client(client).await?.and_then(|record| record.gc_user);
             if user.is_none() || other.is_none() || user == other.as_deref() {
                 possible.push(client.clone());
             }
-            who.alike.push((key.clone(), Alike { way, client: client.clone(), user: other }));
+            who.alike.push(Alike { way, client: client.clone(), user: other });
         }
         if !all.is_empty() {
             meant = Some(match meant {
@@ -84,9 +68,29 @@ pub async fn who(book: &mut Book, facts: &ClientFacts) -> StoreResult<Who> {
     if let Some([one]) = meant.as_deref() {
         who.client = Some(one.clone());
         who.guessed = true;
-        who.alike.retain(|(_, alike)| alike.client != *one);
+        who.alike.retain(|alike| alike.client != *one);
     }
     Ok(who)
+}
+
+/// The entry of those who have this number or address beside its first owner, with `client` added or removed; `None` if
+/// it stays as it is.
+pub async fn change_alike(
+    book: &Book,
+    key: &str,
+    client: &ClientId,
+    has_it: bool,
+) -> StoreResult<Option<(String, Option<String>)>> {
+    let key = link::alike(key);
+    let mut all = named(&[book.link(&key).await?]);
+    let known = all.len();
+    all.retain(|one| one != client);
+    if has_it && all.len() < ALIKE_MAX {
+        all.push(client.clone());
+    }
+    let ids: Vec<&str> = all.iter().map(ClientId::as_str).collect();
+    let value = Some(ids.join(" ")).filter(|ids| !ids.is_empty());
+    Ok((all.len() != known).then_some((key, value)))
 }
 
 /// All persons with this number or address, the first known first: a call may be of any of them.

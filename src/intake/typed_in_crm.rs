@@ -4,8 +4,8 @@
 
 use super::book::Book;
 use super::correlate::{Aim, Aims, amocrm_user, lead_of, open_orders, signed, stage};
+use super::crm_reads::read_said;
 use super::identity::{self, new_client};
-use super::read_first::read_first;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
@@ -43,7 +43,7 @@ pub(super) async fn note_seen(
     let answer = school.answers.from_note(&seen.text, &school.process.dates(said_at)).filter(is_whole);
     if answer.is_some() && !seen.read {
         let what = Said::Note { lead, note: seen.note };
-        return Ok(read_first(&order, &record.client, what, seen.created_at));
+        return Ok(read_said(&order, &record.client, what, seen.created_at));
     }
     let on_lead = format!("lead/{lead}");
     let mut lead = book.last_seen(&on_lead).await?;
@@ -118,7 +118,7 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     let who = identity::who(book, &made.facts).await?;
     let mut made = made;
     who.tell(&mut made.facts);
-    let known = who.client.clone();
+    let known = who.client;
     let record = match &known {
         Some(client) => book.client(client).await?,
         None => None,
@@ -137,7 +137,6 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     }
     let client = known.unwrap_or_else(|| new_client(&order));
     let mut index = links(&order, lead);
-    index.extend(who.alike_links(book, &client).await?);
     if let Some(contact) = made.contact {
         index.push((link::crm_contact(contact), Some(client.to_string())));
         index.push((link::contact(&client), Some(contact.to_string())));

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::Book;
 use super::calls::CallRecord;
+use super::identity;
 use super::mirror;
 use crate::intake::envelope::Envelope;
 use crate::intake::item::{Inbound, Item, Member};
@@ -305,12 +306,9 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> StoreResul
         if owner.as_deref() == Some(client.id.as_str()) {
             drop_link(book, name.clone(), unit);
         }
-        let alike = link::alike(&name);
-        if let Some(all) = book.link(&alike).await? {
-            let left: Vec<&str> = all.split(' ').filter(|id| *id != client.id.as_str()).collect();
-            let left = Some(left.join(" ")).filter(|left| !left.is_empty());
-            book.put_link(alike.clone(), left.clone());
-            unit.index.push((alike, left));
+        if let Some((key, left)) = identity::change_alike(book, &name, &client.id, false).await? {
+            book.put_link(key.clone(), left.clone());
+            unit.index.push((key, left));
         }
     }
     if let Some(user) = &client.gc_user {

@@ -1,5 +1,5 @@
 //! What a webhook of the CRM says is read there before it decides about an order, or about where its letters go: whoever
-//! knows an address of the bridge can call it (F104). Never decides what a signal means. Enter at [`read_first`] and
+//! knows an address of the bridge can call it (F104). Never decides what a signal means. Enter at [`read_said`] and
 //! [`says_too_little`].
 
 use super::correlate::{Aims, LOST, WON};
@@ -28,7 +28,7 @@ pub(super) fn is_new_way(client: &Client, facts: &ClientFacts) -> bool {
 
 /// F104: whoever knows an address of the bridge can say anything of the CRM. What decides about an order, or to whom
 /// its letters go, is read there first; the answer comes as a signal of its own. Equal webhooks ask once.
-pub(super) fn read_first(order: &OrderId, client: &ClientId, what: Said, at: Option<At>) -> Aims {
+pub(super) fn read_said(order: &OrderId, client: &ClientId, what: Said, at: Option<At>) -> Aims {
     let name = match what {
         Said::Note { note, .. } => format!("note-{note}"),
         Said::Task(task) => format!("task-{task}"),
