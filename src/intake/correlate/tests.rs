@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::config::fake::{noon, school};
+use crate::intake::dial::aim_call;
 use crate::process::case::OrderBrief;
-use crate::process::event::{Alike, SameWay};
+use crate::process::event::{Alike, CallResult, Direction, Outcome, Reached, SameWay};
 use crate::process::{End, Money, Phone, Wait};
 use crate::store::embedded::Embedded;
 use crate::store::{Fence, Lease, Plan, Store, Unit, key};
@@ -174,6 +175,36 @@ async fn a_typed_number_or_address_joins_no_two_users() {
         let Event::Order(facts) = aim.event else { panic!("an order") };
         assert_eq!(aim.client.as_str(), client, "{who:?}");
         assert_eq!((facts.client.guessed, facts.client.alike), (guessed, alike), "{who:?}");
+    }
+}
+
+/// A call from a number that two persons have is of the one whom it was about.
+#[tokio::test]
+async fn a_call_is_looked_for_among_all_who_have_the_number() {
+    let both = [(link::phone(ANNA), "c-gc-1"), (link::alike(&link::phone(ANNA)), "c-gc-2")];
+    for (orders, expected) in [
+        ([("gc-1", "c-gc-1", false), ("gc-2", "c-gc-2", true)], ("gc-2", "c-gc-2")),
+        ([("gc-1", "c-gc-1", true), ("gc-2", "c-gc-2", false)], ("gc-1", "c-gc-1")),
+        ([("gc-1", "c-gc-1", false), ("gc-2", "c-gc-2", false)], ("gc-2", "c-gc-2")),
+    ] {
+        let mut known = Known::of(&orders, &both).await;
+        let call = CallResult {
+            call: "mango:1".to_owned(),
+            direction: Direction::Inbound,
+            outcome: Outcome::Answered,
+            reached: Reached::Client,
+            talk_seconds: Some(60),
+            started_at: noon(),
+            ended_at: noon(),
+            number: Some(ANNA.to_owned()),
+            line: None,
+            manager: None,
+            command: None,
+            recording: None,
+        };
+        let aim =
+            aim_call(&known.school, &mut known.book, call, None).await.expect("memory").expect("an order");
+        assert_eq!((aim.order.to_string().as_str(), aim.client.as_str()), expected, "{orders:?}");
     }
 }
 

@@ -16,6 +16,7 @@ mod feed;
 mod lead;
 mod mirror;
 mod next_note;
+mod person;
 mod price;
 mod stage;
 mod task;
