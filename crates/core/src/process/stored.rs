@@ -114,8 +114,9 @@ impl OrderV1 {
                 }
             }
         }
-        if let (Some(why), Some(round)) = (self.note("round_why"), record.get_mut("round")) {
-            round["why"] = Value::from(why);
+        let round = record.get_mut("round").and_then(Value::as_object_mut);
+        if let (Some(why), Some(round)) = (self.note("round_why"), round) {
+            round.insert("why".to_owned(), why.into());
         }
         Ok(())
     }

@@ -359,6 +359,17 @@ fn every_timer_has_one_row() {
     assert_eq!(timers.len(), Timer::Guard as usize + 1, "the last of the names is the last row");
 }
 
+#[test]
+fn a_damaged_record_of_the_first_version_is_an_error() {
+    let mut record = json!({
+        "id": "gc-1", "client": "c-1", "seen_at": "2026-11-24T08:00:00Z", "phase": "asking", "issued": 4,
+        "round": {}, "notes": { "round_why": "так" },
+    });
+    assert!(serde_json::from_value::<Order>(record.clone()).is_ok(), "{record}");
+    record["round"] = json!(7);
+    assert!(serde_json::from_value::<Order>(record).is_err());
+}
+
 /// An older record says its state as a phase, with notes as text.
 #[test]
 fn a_record_of_the_first_version_is_read() {
