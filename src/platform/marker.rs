@@ -31,6 +31,18 @@ pub fn is_note_of(text: &str, command: &CommandId, words: &str) -> bool {
     other == *command || (said == words && other.order().is_some_and(|order| Some(order) == command.order()))
 }
 
+/// `[gc-1.12]`, the end of a comment in GetCourse.
+pub fn comment(command: &CommandId) -> String {
+    format!("[{command}]")
+}
+
+/// Like [`is_note_of`]; what GetCourse puts around a comment is not certain.
+pub fn is_comment_of(text: &str, command: &CommandId, words: &str) -> bool {
+    let of_order = command.order().map(|order| format!("[{order}."));
+    text.contains(&comment(command))
+        || of_order.is_some_and(|mark| text.contains(&mark) && text.contains(words.trim()))
+}
+
 /// Whether a command of ours wrote this note.
 pub fn is_note(text: &str) -> bool {
     let mark = text.trim_end().rsplit_once(NOTE).map(|(_, mark)| mark);
@@ -64,6 +76,10 @@ mod tests {
         assert!(is_note_of(&paid, &again, "Оплата"), "the words alone");
         assert!(!is_note_of(&paid, &again, "Оплата 500 ₽"));
         assert!(!is_note_of(&paid, &CommandId::from("gc-2.12-a0f3"), "Оплата"), "of another order");
+        let said = format!("<p>Оплата\n{}</p>", comment(&command));
+        assert!(is_comment_of(&said, &command, "Оплата 500 ₽") && is_comment_of(&said, &again, "Оплата"));
+        assert!(!is_comment_of(&said, &again, "Оплата 500 ₽"));
+        assert!(!is_comment_of(&said, &CommandId::from("gc-2.12-a0f3"), "Оплата"), "of another order");
         for text in ["Перезвонить ·завтра", "Отказ: цена · 12.5 тысяч", "Отказ"]
         {
             assert!(!is_note(text), "{text}");

@@ -2,7 +2,7 @@
 //! result, or the whole command, which is then decided again under the same id. Never more than a bounded
 //! number of commands. Enter at [`Sent::leaves`], [`Sent::came_back`] and [`Sent::recall`].
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::json;
@@ -39,8 +39,6 @@ struct LastTry {
     outcome: SendOutcome,
     /// An earlier try may have done it.
     doubted: bool,
-    /// What it says, if it is said once.
-    content: Option<u64>,
 }
 
 /// Which command an id stood for: an order that the store has lost is decided again from its first command
@@ -60,11 +58,10 @@ pub struct Sent {
     tries: HashMap<CommandId, LastTry>,
     /// The oldest first; each id occurs once.
     order: VecDeque<CommandId>,
-    /// What has left and has no result yet, by its content: an owner that ended did not hear it.
-    left: HashMap<u64, CommandId>,
-    /// What was done, by its content, the oldest first.
-    done: HashSet<u64>,
-    done_order: VecDeque<u64>,
+    /// What was said, by its content: under which id, and what is known of it.
+    said: HashMap<u64, (CommandId, Option<EarlierTry>)>,
+    /// The oldest first; each content occurs once.
+    said_order: VecDeque<u64>,
 }
 
 /// What a delivery does for its order, whatever its id is: an order that is decided again after a loss gives other
@@ -85,56 +82,58 @@ impl Sent {
     pub fn leaves(&mut self, delivery: &Delivery) {
         let id = delivery.id().clone();
         let before = self.tries.get(&id).filter(|before| before.what == what(delivery));
-        let content = is_said_once(delivery).then(|| content(delivery));
-        if let Some(content) = content {
-            self.left.insert(content, id.clone());
-        }
         let last = LastTry {
-            content,
             what: what(delivery),
             attempts: delivery.attempts,
             outcome: SendOutcome::Unclear,
             doubted: before.is_some_and(|before| before.doubted || before.outcome == SendOutcome::Unclear),
         };
+        self.note_said(delivery, Some(EarlierTry::MayBeDone));
         if self.tries.insert(id.clone(), last).is_none() {
             self.order.push_back(id);
         }
         if self.order.len() > COMMANDS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
-            let gone = self.tries.remove(&oldest);
-            self.came_of(gone.and_then(|last| last.content), &oldest);
+            self.tries.remove(&oldest);
         }
     }
 
-    /// It is known what came of it, or it is forgotten.
-    fn came_of(&mut self, content: Option<u64>, id: &CommandId) {
-        if let Some(content) = content.filter(|content| self.left.get(content) == Some(id)) {
-            self.left.remove(&content);
+    /// What was done stays done.
+    fn note_said(&mut self, delivery: &Delivery, known: Option<EarlierTry>) {
+        if !is_said_once(delivery) {
+            return;
+        }
+        let content = content(delivery);
+        match self.said.get_mut(&content) {
+            Some((_, Some(EarlierTry::Done))) => {}
+            // Nothing came of this id; another one may still be under way.
+            Some((id, _)) if known.is_none() && id != delivery.id() => {}
+            Some(said) => *said = (delivery.id().clone(), known),
+            None => {
+                self.said.insert(content, (delivery.id().clone(), known));
+                self.said_order.push_back(content);
+            }
+        }
+        if self.said_order.len() > COMMANDS_MAX
+            && let Some(oldest) = self.said_order.pop_front()
+        {
+            self.said.remove(&oldest);
         }
     }
 
     /// A try that was done stays done, even if its settlement then failed.
     pub fn came_back(&mut self, delivery: &Delivery, outcome: SendOutcome) {
-        if outcome == SendOutcome::Done && is_said_once(delivery) {
-            let content = content(delivery);
-            if self.done.insert(content) {
-                self.done_order.push_back(content);
-            }
-            if self.done_order.len() > COMMANDS_MAX
-                && let Some(oldest) = self.done_order.pop_front()
-            {
-                self.done.remove(&oldest);
-            }
-        }
-        if matches!(outcome, SendOutcome::Done | SendOutcome::NotDone) && is_said_once(delivery) {
-            self.came_of(Some(content(delivery)), delivery.id());
+        match outcome {
+            SendOutcome::Done => self.note_said(delivery, Some(EarlierTry::Done)),
+            SendOutcome::NotDone => self.note_said(delivery, None),
+            SendOutcome::Unclear | SendOutcome::Buried => {}
         }
         let last = self.tries.get_mut(delivery.id());
         if let Some(last) = last.filter(|last| last.outcome != SendOutcome::Done) {
             let doubted = last.doubted && outcome != SendOutcome::NotDone;
             let (what, attempts) = (what(delivery), delivery.attempts);
-            *last = LastTry { what, attempts, outcome, doubted, content: last.content };
+            *last = LastTry { what, attempts, outcome, doubted };
         }
     }
 
@@ -161,22 +160,15 @@ impl Sent {
 }
 
 impl Sent {
-    /// Whether the same was said for the same order under whatever id: asked after a loss, when orders are decided
-    /// again.
-    pub fn was_said(&self, delivery: &Delivery) -> bool {
-        is_said_once(delivery) && self.done.contains(&content(delivery))
-    }
-
-    /// The other id under which the same has left for the same order, if nobody knows what came of it: it is looked up
-    /// under that one.
-    pub fn may_be_said_as(&self, delivery: &Delivery) -> Option<CommandId> {
-        let id = is_said_once(delivery).then(|| self.left.get(&content(delivery))).flatten()?;
-        (id != delivery.id()).then(|| id.clone())
+    /// What is known of the same for the same order, said under whatever id: asked after a loss, when orders are decided
+    /// again. What is in doubt under the delivery's own id is told by [`Sent::recall`].
+    pub fn said(&self, delivery: &Delivery) -> Option<EarlierTry> {
+        let (id, known) = self.said.get(&content(delivery)).filter(|_| is_said_once(delivery))?;
+        known.filter(|known| *known == EarlierTry::Done || id != delivery.id())
     }
 }
 
-/// Letters, notes, comments and calls in the feed: a second one disturbs people, and none of them can be found
-/// under another id.
+/// Letters, notes, comments and calls in the feed: a second one disturbs people.
 fn is_said_once(delivery: &Delivery) -> bool {
     let kind = delivery.command.ask.kind();
     matches!(
@@ -284,33 +276,34 @@ mod tests {
     fn what_was_said_is_known_under_another_id_and_only_for_its_order() {
         let mut sent = Sent::default();
         sent.leaves(&delivery("gc-1.1", 1));
-        assert!(!sent.was_said(&delivery("gc-1.7", 1)), "it may still fail");
+        assert_eq!(sent.said(&delivery("gc-1.7", 1)), Some(EarlierTry::MayBeDone), "it may still fail");
         sent.came_back(&delivery("gc-1.1", 1), SendOutcome::Done);
-        assert!(sent.was_said(&delivery("gc-1.7", 1)));
+        assert_eq!(sent.said(&delivery("gc-1.7", 1)), Some(EarlierTry::Done));
         let mut other = delivery("gc-2.7", 1);
         other.command.order = "gc-2".into();
-        assert!(!sent.was_said(&other));
+        assert_eq!(sent.said(&other), None);
         other.command.order = "gc-1".into();
         other.command.ask = Ask::AddComment { text: "другое".to_owned() };
-        assert!(!sent.was_said(&other));
+        assert_eq!(sent.said(&other), None);
     }
 
     /// The owner ended while the request was in the air: nothing came back, and the order is decided again.
     #[test]
-    fn what_left_and_never_came_back_is_looked_up_under_its_own_id() {
+    fn what_left_and_never_came_back_is_in_doubt_under_another_id() {
         let mut sent = Sent::default();
         let (first, again) = (delivery("gc-1.15", 1), delivery("gc-1.13", 1));
         sent.leaves(&first);
-        assert!(!sent.was_said(&again));
-        assert_eq!(sent.may_be_said_as(&again), Some(first.id().clone()));
-        assert_eq!(sent.may_be_said_as(&first), None, "its own id");
+        assert_eq!(sent.said(&again), Some(EarlierTry::MayBeDone));
+        assert_eq!(sent.said(&first), None, "its own id");
         sent.came_back(&first, SendOutcome::Unclear);
-        assert_eq!(sent.may_be_said_as(&again), Some(first.id().clone()));
+        assert_eq!(sent.said(&again), Some(EarlierTry::MayBeDone));
+        sent.came_back(&again, SendOutcome::NotDone);
+        assert_eq!(sent.said(&again), Some(EarlierTry::MayBeDone), "it says nothing of the first");
         sent.came_back(&first, SendOutcome::NotDone);
-        assert_eq!(sent.may_be_said_as(&again), None, "it was refused");
+        assert_eq!(sent.said(&again), None, "it was refused");
         sent.leaves(&first);
         sent.came_back(&first, SendOutcome::Done);
-        assert!(sent.was_said(&again) && sent.may_be_said_as(&again).is_none());
+        assert_eq!(sent.said(&again), Some(EarlierTry::Done));
     }
 
     #[test]
@@ -321,7 +314,7 @@ mod tests {
             sent.leaves(&delivery(&n.to_string(), 2));
         }
         assert_eq!(sent.order.len(), COMMANDS_MAX);
-        assert!(sent.left.len() <= COMMANDS_MAX);
+        assert!(sent.said.len() <= COMMANDS_MAX);
         assert_eq!(sent.recall(&delivery("0", 0)), None);
         assert_eq!(sent.recall(&delivery("1", 0)), Some(EarlierTry::MayBeDone));
     }

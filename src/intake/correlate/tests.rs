@@ -189,7 +189,7 @@ async fn a_call_is_looked_for_among_all_who_have_the_number() {
     ] {
         let mut known = Known::of(&orders, &both).await;
         let call = CallResult {
-            call: "mango:1".to_owned(),
+            call: "line:1".to_owned(),
             direction: Direction::Inbound,
             outcome: Outcome::Answered,
             reached: Reached::Client,

@@ -13,7 +13,7 @@ use super::client::{Client, Keys};
 use super::{Settings, answer, status, tech};
 use crate::link;
 use crate::platform::http::Http;
-use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try, marker};
 use crate::process::command::NO_ORDER;
 use crate::process::definition::Manager;
 use crate::process::{Ask, At, Command, ManagerId, OrderId, Status, Urgency};
@@ -202,20 +202,18 @@ impl GcAttempt<'_> {
         Ok(Receipt::default())
     }
 
-    /// The comment ends with the command's id, by which it can be found again.
+    /// The comment ends with the command's id, by which it can be found again, as by its words.
     async fn add_comment(&self, text: &str) -> Result<Receipt, Fault> {
         let author = self.settings.comment_author;
         let author = author.ok_or_else(|| Fault::never("getcourse.comment_author is not set"))?;
-        let marker = format!("[{}]", self.command.id);
         if self.tried == Try::MayBeDone {
             let query = [("dealId", self.deal)];
             let comments = self.client.read("deal/get-comments", &query, self.urgency()).await?;
-            if mentions(&comments, &marker) {
+            if mentions(&comments, &|said| marker::is_comment_of(said, &self.command.id, text)) {
                 return Ok(Receipt::default());
             }
         }
-        let body =
-            json!({ "dealId": number(self.deal), "userId": author, "text": format!("{text}\n{marker}") });
+        let body = json!({ "dealId": number(self.deal), "userId": author, "text": format!("{text}\n{}", marker::comment(&self.command.id)) });
         self.client.write("deal/add-comment", &body, self.urgency()).await?;
         Ok(Receipt::default())
     }
@@ -235,12 +233,12 @@ fn number(id: &str) -> Value {
     id.parse::<u64>().map_or_else(|_| id.into(), Value::from)
 }
 
-/// Whether any text contains the marker. The structure of comments is not certain (5).
-fn mentions(value: &Value, marker: &str) -> bool {
+/// Whether any text is the one. The structure of comments is not certain (5).
+fn mentions(value: &Value, is_it: &dyn Fn(&str) -> bool) -> bool {
     match value {
-        Value::String(text) => text.contains(marker),
-        Value::Array(list) => list.iter().any(|value| mentions(value, marker)),
-        Value::Object(map) => map.values().any(|value| mentions(value, marker)),
+        Value::String(text) => is_it(text),
+        Value::Array(list) => list.iter().any(|value| mentions(value, is_it)),
+        Value::Object(map) => map.values().any(|value| mentions(value, is_it)),
         _ => false,
     }
 }

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use super::{Known, SiteLinks, bury_unreadable, known};
 use crate::panics::Panicked;
 use crate::platform::{Fault, Receipt, Try};
-use crate::process::{AskKind, At, Command, Order, Target};
+use crate::process::{AskKind, At, Order, Target};
 use crate::spool::{EarlierTry, SendOutcome, Sent};
 use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError, Unit, key};
 use crate::worker::backoff;
@@ -174,24 +174,20 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
             Err(error) => return Flown::lost(lane, error),
         }
     }
-    let was_said =
-        site.is_in_doubt(now) && site.spool.as_ref().is_some_and(|spool| spool.sent().was_said(&delivery));
-    if was_said || (past == Some(EarlierTry::Done) && !lane.target.can_look_up()) {
+    let said = site.spool.as_ref().filter(|_| site.is_in_doubt(now));
+    let said = said.and_then(|spool| spool.sent().said(&delivery));
+    if said == Some(EarlierTry::Done) || (past == Some(EarlierTry::Done) && !lane.target.can_look_up()) {
         // It cannot be looked up there, and need not be: this process knows that it was done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
-    // Nobody heard what came of it under another id: under that one it is found, and made only if it is not there.
-    let earlier = site.spool.as_ref().filter(|_| site.is_in_doubt(now));
-    let earlier = earlier.and_then(|spool| spool.sent().may_be_said_as(&delivery));
-    let renamed = earlier.map(|id| Command { id, ..delivery.command.clone() });
-    let tried = if renamed.is_some() { Try::MayBeDone } else { tried };
+    let tried = if said.is_some() { Try::MayBeDone } else { tried };
     has_left.store(true, Ordering::SeqCst);
     let state = DeliveryState::Unclear { not_before: now };
     site.lanes().flies(lane, Delivery { state, ..delivery.clone() });
     site.marks().leaves(delivery.id());
     remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);
-    let outcome = courier.deliver(renamed.as_ref().unwrap_or(&delivery.command), tried, &links, now).await;
+    let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
     settle(site, lane, delivery, tried, outcome).await
 }
 
