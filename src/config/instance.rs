@@ -364,3 +364,15 @@ fn check_limits(limits: &Limits, complaints: &mut Complaints) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PARTS;
+
+    #[test]
+    fn a_level_can_be_set_for_every_part_of_the_program() {
+        let declared = include_str!("../lib.rs").lines();
+        let declared = declared.filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+        assert_eq!(declared.collect::<Vec<_>>(), PARTS);
+    }
+}

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::support::program::{StoreKind, TestBed, form, get};
 
 /// Every command that prints, with a store that has been used.
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
+    &["--help"],
     &["reference"],
     &["reference", "limits"],
     &["check"],

@@ -232,6 +232,7 @@ mod tests {
     fn a_wrong_condition_is_told_with_what_is_allowed() {
         wrong("cost_sum >= '30000'", "a text is compared with a number");
         wrong("offer == 5512874", "`offer` is a text and is compared with a number");
+        wrong("offer >= '5512874'", "`offer` is put in order by its letters | one of the numbers: cost_sum");
         wrong("offer in [5512874]", "`offer` is a text and is compared with a number");
         wrong("5512874 in offers", "`offers` holds texts and is asked for a number");
         wrong("offers == '5512874'", "`offers` is a list");

@@ -209,7 +209,11 @@ impl<'w> Walk<'w> {
             | BinOpKind::Lte
             | BinOpKind::Gt
             | BinOpKind::Gte => {
-                self.compare(whole, (&of.left, left), (&of.right, right));
+                match (left, right, &of.op) {
+                    (Kind::Text, Kind::Text, BinOpKind::Eq | BinOpKind::Ne) => {}
+                    (Kind::Text, Kind::Text, _) => self.by_letters(whole, &of.left, &of.right),
+                    _ => self.compare(whole, (&of.left, left), (&of.right, right)),
+                }
                 Kind::Flag
             }
             BinOpKind::In => {
@@ -239,6 +243,17 @@ impl<'w> Walk<'w> {
             Some(name) => format!("`{name}` is a text and is compared with a number"),
             None => "a text is compared with a number".to_owned(),
         };
+        self.not_a_number(whole, name, wrong);
+    }
+
+    /// The engine puts texts in the order of their letters: «9 000 ₽» stands behind «38 500 ₽».
+    fn by_letters(&mut self, whole: &Expr<'_>, one: &Expr<'_>, other: &Expr<'_>) {
+        let text = if path(one).is_some() { one } else { other };
+        let wrong = format!("{} is put in order by its letters", named(text, "a text"));
+        self.not_a_number(whole, path(text), wrong);
+    }
+
+    fn not_a_number(&mut self, whole: &Expr<'_>, name: Option<String>, wrong: String) {
         let sum = name.map(|name| format!("{name}_sum")).filter(|sum| self.names.known.contains_key(sum));
         let allowed = match (sum, self.names.numbers()) {
             (Some(sum), _) => format!("`{sum}`, which is a number"),
