@@ -299,7 +299,11 @@ const FIXED: &[Section] = &[
         path: "routes.task",
         about: "The first task of an order, after the pause (G6).",
         keys: &[
-            key("text", "name of a text", "A shipped task_… or one of texts/. Absent: task_first_call."),
+            key(
+                "text",
+                "name of a text",
+                "A shipped task_… or one of texts/ whose name begins with task_. Absent: task_first_call.",
+            ),
             key("to", "manager", "Whose it is. Absent, or away: the order's responsible."),
             key("minutes", "working minutes", "Until its deadline."),
         ],

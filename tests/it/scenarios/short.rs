@@ -111,6 +111,11 @@ impl Default for ShortOrder {
     }
 }
 
+/// A report that says nothing of it has an empty text.
+fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
 impl ShortOrder {
     fn facts(self) -> Result<OrderFacts, String> {
         let money = |sum: Option<i64>| sum.map(|sum| Money::new(sum * 100, "RUB"));
@@ -129,11 +134,11 @@ impl ShortOrder {
             author: self.author,
             status: self.status.map(|status| word(&status)).transpose()?,
             offers: self.offers,
-            positions: self.positions,
+            positions: said(self.positions),
             cost: money(self.cost),
             paid: money(self.paid),
             left: money(self.left),
-            payment_link: self.link,
+            payment_link: said(self.link),
             manager: self.manager.map(ManagerId),
             pipeline: None,
             source: self.source,

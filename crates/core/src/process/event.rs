@@ -111,6 +111,25 @@ pub struct OrderFacts {
 }
 
 impl OrderFacts {
+    /// These facts, and what an earlier report said and they do not. Its money counts for itself: status, paid, left.
+    pub fn over(self, earlier: &OrderFacts) -> Self {
+        let source = earlier.source.clone().into_iter().chain(self.source).collect();
+        Self {
+            gc_id: self.gc_id.or_else(|| earlier.gc_id.clone()),
+            number: self.number.or_else(|| earlier.number.clone()),
+            created_at: self.created_at.or(earlier.created_at),
+            author: self.author.or(earlier.author),
+            offers: if self.offers.is_empty() { earlier.offers.clone() } else { self.offers },
+            positions: self.positions.or_else(|| earlier.positions.clone()),
+            cost: self.cost.or_else(|| earlier.cost.clone()),
+            payment_link: self.payment_link.or_else(|| earlier.payment_link.clone()),
+            manager: self.manager.or_else(|| earlier.manager.clone()),
+            pipeline: self.pipeline.or(earlier.pipeline),
+            source,
+            ..self
+        }
+    }
+
     /// Read back, so that even less money than before counts (L16).
     pub fn is_read_back(&self) -> bool {
         self.confirmed && !self.trusted

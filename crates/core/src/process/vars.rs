@@ -125,8 +125,8 @@ fn ahead(client: Tz, school: Tz, now: At) -> String {
 }
 
 /// The moment that a text is about, in its reader's zone.
-pub(super) fn about(vars: &mut Vars, at: At, zone: Tz) {
-    (vars.time, vars.day) = (say_time(at, zone), say_day(at, zone));
+pub(super) fn about(vars: &mut Vars, at: At, zone: Tz, now: At) {
+    (vars.time, vars.day) = (say_time(at, zone, now), say_day(at, zone, now));
 }
 
 /// Dates that a manager might type today: on the next two days on which the school works and the client may be

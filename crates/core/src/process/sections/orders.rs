@@ -42,7 +42,10 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
         return;
     }
     let told = untold(d);
-    take_in(d, facts);
+    match told.as_ref().filter(|_| !cut("G10.told")) {
+        Some(told) => take_in(d, &facts.clone().over(told)),
+        None => take_in(d, facts),
+    }
     // No reported payment is forgotten.
     let is_paid = |told: &OrderFacts| {
         let is_money = matches!(told.status, Some(Status::Paid | Status::PartPaid));
