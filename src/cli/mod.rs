@@ -275,7 +275,7 @@ operation on http://{}
         () = player_gone(), if driven => {}
         () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
-    tracing::info!("stopping: no more requests are taken, what is on its way lands");
+    tracing::info!("stopping: what is on its way lands, requests are kept until then");
     bridge.stop().await;
     Ok(())
 }
