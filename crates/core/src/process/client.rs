@@ -184,7 +184,7 @@ impl Client {
     /// The name in a greeting; what is no name is not said to the owner of a typed address (F101).
     pub fn greeted(&self) -> Option<&str> {
         let first = self.first_name.as_deref().filter(|name| !name.trim().is_empty());
-        first.or(self.name.as_deref()).filter(|name| is_greetable(name))
+        first.or(self.name.as_deref()).filter(|name| is_greetable(name) || cut("M2.greets"))
     }
 
     /// An echo of the bare number does not erase them.

@@ -12,7 +12,6 @@ use super::value::*;
 use crate::message::phrase::quotable;
 use crate::message::text::{LETTERS, TextId};
 use crate::message::vars::{ClientVars, ExampleVars, ManagerVars, OrderVars, SchoolVars, Vars};
-use crate::mutant::cut;
 
 /// The variables of one text. The caller fills `why` and `more`, and the moment by [`about`].
 pub(super) fn build(
@@ -81,10 +80,9 @@ pub(super) fn build(
 /// that is none.
 pub(super) fn for_letter(mut vars: Vars) -> Vars {
     let ClientVars { name, first_name, .. } = &mut vars.client;
-    // Texts ask for the one and say the other.
-    let is_name = is_greetable(name) && is_greetable(first_name);
-    if !is_name && !cut("M2.greets") {
-        (*name, *first_name) = (String::new(), String::new());
+    // The first name is one that may be said, or empty; the whole one is not said without it.
+    if first_name.is_empty() || !is_greetable(name) {
+        name.clear();
     }
     let OrderVars { number, called, source, .. } = &mut vars.order;
     let ClientVars { phone_words, phone_typed, email_typed, .. } = &mut vars.client;

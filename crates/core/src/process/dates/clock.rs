@@ -31,22 +31,8 @@ pub(super) fn clock(tokens: &Tokens, at: usize, before: &str, has_day: bool) -> 
         return None;
     }
     let clock = |minute, next| Some((Clock { hour, minute, is_exact: false, may_be_day: false }, next));
-    // «В 11.30», «в 11-30», «в 11 30»; behind a day «15-00», too.
-    let has_mark = has_day && matches!(tokens.gap(at), "." | "-");
-    if (has_before || has_mark)
-        && let Some(minute) = tokens.figure(at + 1, &[2]).filter(|minute| *minute < 60)
-    {
-        let is_minute = match tokens.gap(at) {
-            "." => !tokens.is_quantity(at + 1),
-            "-" => minute.is_multiple_of(30),
-            " " => minute.is_multiple_of(15) && !tokens.names_day(at + 1),
-            _ => false,
-        };
-        let goes_on = tokens.figure(at + 2, &[1, 2, 3, 4]).is_some() && tokens.gap(at + 1).len() <= 1;
-        if is_minute && !goes_on {
-            let has_word = tokens.get(at + 2).is_some_and(words::is_minute);
-            return clock(minute, at + 2 + usize::from(has_word));
-        }
+    if let Some((minute, next)) = minute(tokens, at, has_before, has_day) {
+        return clock(minute, next);
     }
     let next = tokens.get(at + 1);
     if next.is_some_and(words::is_hour) {
@@ -82,6 +68,21 @@ pub(super) fn clock(tokens: &Tokens, at: usize, before: &str, has_day: bool) -> 
     let may_be_day =
         matches!(before, "к" | "ко" | "на" | "с" | "со" | "до" | "после") && tokens.is_figures(at);
     Some((Clock { hour, minute: 0, is_exact: false, may_be_day }, at + 1))
+}
+
+/// «В 11.30», «в 11-30», «в 11 30»; behind a day «15-00», too: the minute, and the token after it.
+fn minute(tokens: &Tokens, at: usize, has_before: bool, has_day: bool) -> Option<(u32, usize)> {
+    let has_mark = has_day && matches!(tokens.gap(at), "." | "-");
+    let minute = tokens.figure(at + 1, &[2]).filter(|minute| *minute < 60 && (has_before || has_mark))?;
+    let is_minute = match tokens.gap(at) {
+        "." => !tokens.is_quantity(at + 1),
+        "-" => minute.is_multiple_of(30),
+        " " => minute.is_multiple_of(15) && !tokens.names_day(at + 1),
+        _ => false,
+    };
+    let goes_on = tokens.figure(at + 2, &[1, 2, 3, 4]).is_some() && tokens.gap(at + 1).len() <= 1;
+    let has_word = tokens.get(at + 2).is_some_and(words::is_minute);
+    (is_minute && !goes_on).then_some((minute, at + 2 + usize::from(has_word)))
 }
 
 /// «Через час», «через 2 часа», «через полчаса».
