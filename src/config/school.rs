@@ -18,6 +18,7 @@ use crate::platform::check::Complaints;
 use crate::platforms::{ALL, Platforms};
 use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
+use crate::process::value::USUAL_CURRENCY;
 use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage, routing};
 use crate::secret::{FORMER, FRESH_FIRST, Secret, SecretSource, weakness};
 
@@ -95,6 +96,7 @@ pub(super) fn read(
         roster,
         routes,
         zone: file.zone,
+        currency: currency(platforms.get()),
         calendar,
         pipelines: pipelines(platforms.get()),
         sales_pipelines: sales_pipelines(platforms.get()),
@@ -254,6 +256,11 @@ pub(super) fn texts(files: &Files, folder: &str) -> (Library, Vec<Problem>) {
 }
 
 /// The stages of each role that exist in the CRM; won and lost exist in every pipeline.
+/// Leads are kept in it, so it is the school's.
+fn currency(crm: Option<&amocrm::settings::Settings>) -> String {
+    crm.map_or_else(|| USUAL_CURRENCY.to_owned(), |crm| crm.currency.clone())
+}
+
 fn pipelines(amocrm: Option<&amocrm::settings::Settings>) -> BTreeMap<LeadRole, Vec<Stage>> {
     let all = amocrm.iter().flat_map(|settings| &settings.pipelines);
     all.map(|(role, pipeline)| (*role, stages(pipeline))).collect()

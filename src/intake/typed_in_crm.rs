@@ -145,7 +145,7 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
         author: Some(Author::Manager),
         pipeline: made.pipeline.and_then(|pipeline| further(school, pipeline)),
         positions: Some(made.name),
-        cost: (made.price > 0).then(|| Money::new(made.price.saturating_mul(100), "RUB")),
+        cost: (made.price > 0).then(|| Money::new(made.price.saturating_mul(100), &school.process.currency)),
         manager: made.responsible.and_then(|user| amocrm_user(school, user)),
         client: made.facts.clone(),
         ..OrderFacts::default()

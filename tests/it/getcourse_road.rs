@@ -9,7 +9,8 @@ use dozvon::platform::fake::FakeLinks;
 use dozvon::platform::getcourse::{GcCourier, GcHooks, Keys, Settings};
 use dozvon::platform::http::{Http, NoResponse, Request, Response};
 use dozvon::platform::{Courier, Fault, Hooks, RawRequest, Receipt, Try, Verified};
-use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, Status, Urgency};
+use dozvon::process::case::Order;
+use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, Status, Urgency, money};
 use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
 use dozvon::sandbox::{Setup, World};
@@ -184,8 +185,10 @@ async fn what_a_hook_says_and_what_is_read_back_agree() {
     let (mut road, told) = Road::open();
     let read = road.read().await;
     assert_eq!(told.unclear, Vec::<String>::new());
+    // A hook says no currency: it is the order's.
+    let order = Order::new(OrderId::from("gc-1"), ClientId::from("c-1"), At::UNIX_EPOCH);
     let facts = |seen: &SeenOrder| {
-        let facts = &seen.facts;
+        let facts = &money::in_currency_of(&order, "RUB", seen.facts.clone());
         let client = &facts.client;
         (
             (facts.number.clone(), facts.created_at, facts.status.clone(), facts.offers.clone()),

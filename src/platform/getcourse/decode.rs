@@ -96,32 +96,34 @@ impl Reading<'_> {
         at
     }
 
-    /// Cost, paid and left. The currency may be written next to any of them, or separately.
+    /// Cost, paid and left. A currency that is written next to a sum is of that sum; the separate one is of the others.
+    /// If none is said, the order's is meant (F78).
     fn sums(&self, unclear: &mut Vec<String>) -> Sums {
         let [cost, paid, left] = ["cost", "payed", "left"].map(|field| self.amount(field, unclear));
         let currency = self.value("currency").map(|code| code.to_uppercase());
-        let beside = [&cost, &paid, &left].into_iter().flatten().find_map(|amount| amount.currency);
-        let beside =
-            beside.or_else(|| self.texts("cost").find_map(|text| money::from_text(&text).ok()?.currency));
-        let currency =
-            currency.filter(|code| code.len() == 3).unwrap_or_else(|| beside.unwrap_or("RUB").to_owned());
-        let money = |amount: Option<Amount>| amount.map(|amount| Money::new(amount.minor, &currency));
+        let currency = currency.filter(|code| code.len() == 3).unwrap_or_default();
+        let money = |amount: Option<Amount>| {
+            amount.map(|amount| Money::new(amount.minor, amount.currency.unwrap_or(&currency)))
+        };
         Sums { cost: money(cost), paid: money(paid), left: money(left) }
     }
 
     /// The first spelling of an amount that is understood; if there is none, the field is listed as unclear.
     fn amount(&self, field: &'static str, unclear: &mut Vec<String>) -> Option<Amount> {
-        let mut is_given = false;
-        for text in self.texts(field) {
-            is_given = true;
-            if let Ok(amount) = money::from_text(&text) {
-                return Some(amount);
+        let read: Vec<_> = self.texts(field).map(|text| money::from_text(&text)).collect();
+        let Some(amount) = read.iter().flatten().next() else {
+            if !read.is_empty() {
+                unclear.push(field.to_owned());
             }
-        }
-        if is_given {
-            unclear.push(field.to_owned());
-        }
-        None
+            return None;
+        };
+        // Another spelling of the same sum may name its currency.
+        let currency = read
+            .iter()
+            .flatten()
+            .filter(|other| other.minor == amount.minor)
+            .find_map(|amount| amount.currency);
+        Some(Amount { currency, ..*amount })
     }
 
     fn texts(&self, field: &'static str) -> impl Iterator<Item = String> + '_ {
@@ -203,7 +205,13 @@ fn status_by_address(kind: HookKind, stated: Option<Status>, sums: &Sums) -> Opt
         return stated;
     }
     let known = |sum: &Option<Money>| sum.as_ref().map(|sum| sum.minor);
+    // Only sums of one currency are compared (F78); one without is taken for the other's.
+    let is_other = |one: &Money, other: &Money| {
+        !one.is_like(other) && !one.currency.is_empty() && !other.currency.is_empty()
+    };
+    let is_apart = sums.paid.iter().zip(&sums.cost).any(|(paid, cost)| is_other(paid, cost));
     let part_paid = match (known(&sums.paid), known(&sums.cost), known(&sums.left)) {
+        _ if is_apart => None,
         (Some(paid), Some(cost), _) if cost > 0 => Some(paid < cost),
         (_, _, Some(left)) => Some(left > 0),
         _ => None,

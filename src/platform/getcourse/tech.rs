@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::{dates, decode, money, status, text};
+use super::money::{self, Amount};
+use super::{dates, decode, status, text};
 use crate::bounded::{self, EVENT, Unread};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
@@ -82,13 +83,15 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
     let mut unclear = Vec::new();
     let gc_id = id(field(deal, "id"))?;
     let buyer = id(field(deal, "user_id"));
-    let currency = text_or_number(field(deal, "currency")).unwrap_or_else(|| "RUB".to_owned());
+    let currency = text_or_number(field(deal, "currency")).unwrap_or_default();
     let status = text_or_number(field(deal, "status")).map(|word| status::parse(&word));
     if matches!(status, Some(Status::Unknown(_))) {
         unclear.push("status".to_owned());
     }
-    let mut sum =
-        |name: &str| amount(field(deal, name), name, &mut unclear).map(|minor| Money::new(minor, &currency));
+    let mut sum = |name: &str| {
+        let amount = amount(field(deal, name), name, &mut unclear)?;
+        Some(Money::new(amount.minor, amount.currency.unwrap_or(&currency)))
+    };
     let (cost, paid) = (sum("cost"), sum("payed_value"));
     let manager_email = text_or_number(field(deal, "manager_email")).and_then(|email| parse_email(&email));
     let facts = OrderFacts {
@@ -182,17 +185,18 @@ fn text_or_number(value: &Value) -> Option<String> {
     }
 }
 
-fn amount(value: &Value, name: &str, unclear: &mut Vec<String>) -> Option<i64> {
+fn amount(value: &Value, name: &str, unclear: &mut Vec<String>) -> Option<Amount> {
+    let plain_number = |number| money::from_number(number).map(|minor| Amount { minor, currency: None });
     let read = match value {
         Value::Null => return None,
-        Value::Number(number) => number.as_f64().ok_or(money::NotMoney).and_then(money::from_number),
+        Value::Number(number) => number.as_f64().ok_or(money::NotMoney).and_then(plain_number),
         Value::String(raw) => {
             let raw = text::clean(raw)?;
             // `38500.0000`: in this API a point is always the decimal mark.
             let plain = raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
             match raw.parse::<f64>() {
-                Ok(number) if plain => money::from_number(number),
-                _ => money::from_text(&raw).map(|amount| amount.minor),
+                Ok(number) if plain => plain_number(number),
+                _ => money::from_text(&raw),
             }
         }
         _ => Err(money::NotMoney),

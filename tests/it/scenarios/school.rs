@@ -32,6 +32,7 @@ pub fn process(figures: Figures) -> Process {
         ],
         routes: vec![route("any", &[])],
         zone: chrono_tz::Europe::Moscow,
+        currency: "RUB".to_owned(),
         calendar: Calendar::default(),
         pipelines: BTreeMap::from([
             (LeadRole::Sales, stages),

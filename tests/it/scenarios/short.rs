@@ -71,6 +71,8 @@ struct ShortOrder {
     /// Roubles.
     cost: Option<i64>,
     paid: Option<i64>,
+    /// The currency of what is paid, if it is said.
+    paid_in: Option<String>,
     left: Option<i64>,
     link: Option<String>,
     manager: Option<String>,
@@ -96,6 +98,7 @@ impl Default for ShortOrder {
             positions: Some("Курс".to_owned()),
             cost: Some(38_500),
             paid: None,
+            paid_in: None,
             left: None,
             link: Some("https://school.example/pay/1".to_owned()),
             manager: None,
@@ -136,7 +139,7 @@ impl ShortOrder {
             offers: self.offers,
             positions: said(self.positions),
             cost: money(self.cost),
-            paid: money(self.paid),
+            paid: self.paid.map(|sum| Money::new(sum * 100, self.paid_in.as_deref().unwrap_or_default())),
             left: money(self.left),
             payment_link: said(self.link),
             manager: self.manager.map(ManagerId),

@@ -35,6 +35,8 @@ pub struct Process {
     pub routes: Vec<Route>,
     /// The school's time zone, also used for clients whose zone is unknown.
     pub zone: Tz,
+    /// ISO code of sums without a currency, of orders that have none yet (F78).
+    pub currency: String,
     pub calendar: Calendar,
     /// The roles that have a pipeline, with the mapped stages.
     pub pipelines: BTreeMap<LeadRole, Vec<Stage>>,

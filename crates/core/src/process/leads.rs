@@ -156,7 +156,7 @@ fn person_of(d: &Decision) -> PersonFacts {
 pub(super) fn price(d: &Decision, cost: Option<&Money>) -> Option<Money> {
     let own = d.process.route(&d.case.order.route).and_then(|route| route.price.as_ref());
     let own = own.filter(|_| !cut("G2.own_price")).and_then(|own| {
-        let currency = cost.map_or("RUB", |cost| &cost.currency);
+        let currency = cost.map_or(&d.process.currency, |cost| &cost.currency);
         let price = condition::number(own, cost.map(Money::major))?;
         Some(Money::new((price * 100.0).round() as i64, currency))
     });

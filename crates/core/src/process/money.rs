@@ -42,6 +42,16 @@ impl Before {
             worth: worth(order).cloned(),
         }
     }
+
+    /// What was paid in another currency is no part of what is paid now (F78).
+    pub fn beside(mut self, paid: &Option<Money>, order: &Order) -> Self {
+        if let (Some(before), Some(now)) = (paid, &order.paid)
+            && !before.is_like(now)
+        {
+            self.paid = 0;
+        }
+        self
+    }
 }
 
 /// The sum of an order; where none was told, what is paid.
@@ -67,7 +77,12 @@ fn sums(
     left: &Option<Money>,
 ) -> PaymentState {
     let sum = |money: &Option<Money>| money.as_ref().map(|money| money.minor);
-    let (cost, paid, left) = (sum(cost), minor(paid), sum(left));
+    let is_like = |one: &Option<Money>| match (one, paid) {
+        (Some(one), Some(paid)) => one.is_like(paid),
+        _ => true,
+    };
+    let (is_comparable, left) = (is_like(cost), left.clone().filter(|left| is_like(&Some(left.clone()))));
+    let (cost, paid, left) = (sum(cost), minor(paid), sum(&left));
     match status {
         Some(Status::Cancelled | Status::False) => return PaymentState::Void,
         Some(Status::Paid) if cost == Some(0) && paid <= 0 => return PaymentState::Free,
@@ -78,7 +93,7 @@ fn sums(
     }
     let nothing_left = left.is_none_or(|left| left <= 0);
     match cost {
-        Some(cost) if cost > 0 && paid >= cost && nothing_left => PaymentState::Full,
+        Some(cost) if cost > 0 && is_comparable && paid >= cost && nothing_left => PaymentState::Full,
         None if paid > 0 && left == Some(0) => PaymentState::Full,
         _ if paid > 0 || status == Some(&Status::PartPaid) => PaymentState::Part,
         _ => PaymentState::Unpaid,
@@ -96,13 +111,31 @@ pub fn is_doubtful(order: &Order, facts: &OrderFacts) -> bool {
     if !order.has_money() || facts.is_read_back() || cut("L16.read_back") {
         return false;
     }
-    let less = facts.paid.as_ref().is_some_and(|paid| paid.minor < minor(&order.paid));
+    let is_less =
+        |paid: &Money| order.paid.as_ref().is_some_and(|had| paid.is_like(had) && paid.minor < had.minor);
+    let less = facts.paid.as_ref().is_some_and(is_less);
     let status = facts.status.as_ref().filter(|status| order.status.as_ref() != Some(status));
     let returns = match status {
         Some(Status::WaitingForReturn) => true,
         status => is_return(status) && !facts.confirmed,
     };
     less || returns
+}
+
+/// A sum without a currency is in that of the order (F78); of an order that is not known, in that of the report's other
+/// sums, else of the school.
+pub fn in_currency_of(order: &Order, school: &str, mut facts: OrderFacts) -> OrderFacts {
+    let said =
+        |sum: &Option<Money>| sum.as_ref().map(|sum| sum.currency.clone()).filter(|code| !code.is_empty());
+    let known = said(&order.cost).or_else(|| said(&order.paid));
+    let others = || said(&facts.left).or_else(|| said(&facts.paid));
+    let usual = said(&facts.cost).or(known).or_else(others).unwrap_or_else(|| school.to_owned());
+    for sum in [&mut facts.cost, &mut facts.paid, &mut facts.left].into_iter().flatten() {
+        if sum.currency.is_empty() {
+            sum.currency.clone_from(&usual);
+        }
+    }
+    facts
 }
 
 pub fn minor(money: &Option<Money>) -> i64 {
@@ -119,10 +152,32 @@ pub enum Judged {
     Less(PaymentState),
     /// Not more than known.
     NoMore(PaymentState),
+    /// Paid in another currency than the order's sum (F78): a person has to look, even if it was read back.
+    OtherCurrency { paid: Money, known: Money },
+}
+
+/// The sum of the order, with which a reported payment cannot be compared (F78).
+fn in_other_currency(order: &Order, facts: &OrderFacts) -> Option<(Money, Money)> {
+    let paid = facts.paid.as_ref()?;
+    // A person has confirmed this very sum.
+    let is_confirmed = order.paid.as_ref() == Some(paid);
+    let known = worth(order).filter(|known| !known.is_like(paid) && !is_confirmed)?;
+    Some((paid.clone(), known.clone()))
+}
+
+/// More than is known, or in another currency.
+fn is_more(paid: &Option<Money>, known: &Option<Money>) -> bool {
+    match (paid, known) {
+        (Some(paid), Some(known)) if !paid.is_like(known) => true,
+        _ => minor(paid) > minor(known),
+    }
 }
 
 /// Stores the reported money if it is confirmed (design, «Money without a signature»).
 pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
+    if let Some((paid, known)) = in_other_currency(order, facts).filter(|_| !cut("L4.currency")) {
+        return Judged::OtherCurrency { paid, known };
+    }
     let status = facts.status.as_ref().or(order.status.as_ref());
     let paid = facts.paid.clone().or(order.paid.clone());
     let left = facts.left.clone().or(order.left.clone());
@@ -139,9 +194,9 @@ pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
     }
     let more = match says {
         _ if order.is_won() => false,
-        _ if order.refund().is_some() => minor(&paid) > minor(&order.paid),
+        _ if order.refund().is_some() => is_more(&paid, &order.paid),
         PaymentState::Full | PaymentState::Free => true,
-        PaymentState::Part => minor(&paid) > minor(&order.paid) || order.parts_paid == 0,
+        PaymentState::Part => is_more(&paid, &order.paid) || order.parts_paid == 0,
         // Nobody is called about an order in a refund (L16), whatever is known of its money.
         _ if order.is_open() && !cut("L16.read_first") => {
             facts.status == Some(Status::WaitingForReturn) && order.status != facts.status
@@ -186,5 +241,48 @@ mod tests {
         check(Status::Cancelled, 100, Some(100), Some(0), PaymentState::Void);
         check(Status::False, 100, Some(40), None, PaymentState::Void);
         check(Status::WaitingForReturn, 100, Some(100), Some(0), PaymentState::Part);
+    }
+
+    /// F78: sums of two currencies are neither compared nor told as one.
+    #[test]
+    fn another_currency_is_not_believed() {
+        let check = |known: &str, cost: Option<&str>, paid: &str, left: Option<&str>, want: &str| {
+            let mut order = Order::new(OrderId::from("gc-1"), ClientId::from("c-1"), At::UNIX_EPOCH);
+            let money = |said: &str| {
+                let (sum, currency) = said.split_once(' ').unwrap_or((said, ""));
+                Money::new(sum.parse().expect("a sum"), currency)
+            };
+            order.cost = Some(money(known));
+            let facts = OrderFacts {
+                cost: cost.map(money),
+                paid: Some(money(paid)),
+                left: left.map(money),
+                status: Some(Status::Paid),
+                confirmed: true,
+                ..OrderFacts::default()
+            };
+            let facts = in_currency_of(&order, "RUB", facts);
+            order.cost = facts.cost.clone().or(order.cost);
+            let judged = match judge(&mut order, &facts) {
+                Judged::Confirmed(PaymentState::Full) => {
+                    format!("full {}", order.paid.expect("a sum").currency)
+                }
+                Judged::OtherCurrency { paid, known } => {
+                    assert_eq!((order.paid, order.left), (None, None), "{known:?}");
+                    format!("{} {}, {} {}", paid.minor, paid.currency, known.minor, known.currency)
+                }
+                _ => "else".to_owned(),
+            };
+            assert_eq!(judged, want, "{known}: {cost:?} {paid} {left:?}");
+        };
+        check("38500 RUB", Some("38500 RUB"), "500 USD", Some("0"), "500 USD, 38500 RUB");
+        check("38500 RUB", Some("38500 RUB"), "38500 USD", None, "38500 USD, 38500 RUB");
+        check("38500 RUB", Some("38500"), "500 USD", Some("38000"), "500 USD, 38500 RUB");
+        check("38500 RUB", None, "500 USD", None, "500 USD, 38500 RUB");
+        check("500 USD", Some("500 USD"), "500 RUB", Some("0"), "500 RUB, 500 USD");
+        check("500 USD", Some("500"), "500", Some("0"), "full USD");
+        check("38500 RUB", Some("38500"), "38500", Some("0 USD"), "full RUB");
+        check("38500 RUB", Some("500 USD"), "500", None, "full USD");
+        check("0 RUB", None, "500 USD", None, "full USD");
     }
 }

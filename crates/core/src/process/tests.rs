@@ -37,6 +37,7 @@ fn process() -> Process {
         roster: vec![Manager { id: "irina".into(), ..manager }],
         routes: vec![Route { name: "any".to_owned(), responsible: Assign::Load, ..route }],
         zone: chrono_tz::Europe::Moscow,
+        currency: USUAL_CURRENCY.to_owned(),
         calendar: Calendar::default(),
         pipelines: BTreeMap::from([(LeadRole::Sales, vec![Stage::New, Stage::Won, Stage::Lost])]),
         sales_pipelines: BTreeMap::new(),

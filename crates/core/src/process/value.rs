@@ -75,7 +75,11 @@ impl TaskId {
     }
 }
 
-/// An amount in minor units (kopecks) with its currency's ISO code.
+/// The currency of a sum where nobody has said one.
+pub const USUAL_CURRENCY: &str = "RUB";
+
+/// An amount in minor units (kopecks) with its currency's ISO code. Of facts from outside the code is empty where no
+/// currency was said, see `money::in_currency_of`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
     pub minor: i64,
@@ -85,6 +89,11 @@ pub struct Money {
 impl Money {
     pub fn new(minor: i64, currency: &str) -> Self {
         Self { minor, currency: currency.to_owned() }
+    }
+
+    /// Only then they may be compared or added (F78). Nothing is the same in all currencies.
+    pub fn is_like(&self, other: &Money) -> bool {
+        self.minor == 0 || other.minor == 0 || self.currency == other.currency
     }
 
     /// In roubles, for comparisons: 38500.4.

@@ -313,6 +313,7 @@ phrases! {
         not_confirmed;
         free;
         won(sum: Words);
+        currencies(paid: Words, known: Words);
         short;
         after_the_end;
     }

@@ -42,7 +42,7 @@ pub const SECTION: Section = Section {
 fn changed(d: &mut Decision, by: i64) {
     let order = &d.case.order;
     let known = order.paid.as_ref().or(order.cost.as_ref());
-    let by = Money::new(by, known.map_or("RUB", |money| &money.currency));
+    let by = Money::new(by, known.map_or(&d.process.currency, |money| &money.currency));
     let fits = |(id, brief): &(&OrderId, &OrderBrief)| {
         let Some(other) = &brief.sum_change else { return false };
         let (fell, rose) = if by.minor < 0 { (by.minor, other.by.minor) } else { (other.by.minor, by.minor) };

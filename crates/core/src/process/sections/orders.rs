@@ -2,7 +2,7 @@
 //! A repeated report changes nothing.
 //! Enter at [`on_order`] and [`on_client`].
 
-use crate::message::phrase::{arrival, orders};
+use crate::message::phrase::{arrival, orders, payment};
 use crate::mutant::cut;
 use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
@@ -35,6 +35,7 @@ pub const SECTION: Section = Section {
 
 /// A new order may have to wait for what its first report lacks (G10).
 fn on_order(d: &mut Decision, facts: &OrderFacts) {
+    let facts = &money::in_currency_of(&d.case.order, &d.process.currency, facts.clone());
     if !d.case.order.is_unseen() {
         return take_in(d, facts);
     }
@@ -80,7 +81,7 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
     let person_changed = d.case.client.told(&facts.client, &d.process.texts);
 
     let payment_state = look(d, facts);
-    let mut was = Before::of(&before);
+    let mut was = Before::of(&before).beside(&before.paid, &d.case.order);
     if first {
         // Its lead is made with the sum that is known now.
         was.worth = money::worth(&d.case.order).cloned();
@@ -138,8 +139,12 @@ fn check_link(d: &mut Decision, facts: &OrderFacts, before: &Order) {
 }
 
 fn sum_changed(d: &mut Decision, before: &Order) {
+    let is_like = match (&d.case.order.paid, &before.paid) {
+        (Some(now), Some(before)) => now.is_like(before),
+        _ => true,
+    };
     let by = money::minor(&d.case.order.paid) - money::minor(&before.paid);
-    if by != 0 {
+    if by != 0 && is_like {
         d.request(Request::SumChanged { by });
     }
 }
@@ -154,12 +159,34 @@ fn look(d: &mut Decision, facts: &OrderFacts) -> PaymentState {
             d.request(Request::Told { told });
             PaymentState::Unconfirmed
         }
+        Judged::OtherCurrency { paid, known } => other_currency(d, facts, &paid, &known),
         Judged::Less(payment_state) => {
             let said = Doubted { paid: facts.paid.clone(), status: facts.status.clone() };
             d.request(Request::Doubt { said, trusted: facts.trusted || !d.process.reads_orders });
             payment_state
         }
     }
+}
+
+/// F78: a payment in another currency is not compared with the order's sum: the head looks, told once.
+fn other_currency(d: &mut Decision, facts: &OrderFacts, paid: &Money, known: &Money) -> PaymentState {
+    let said = Doubted { paid: Some(paid.clone()), status: facts.status.clone() };
+    let is_new = d.case.order.doubted.as_ref() != Some(&said);
+    let phrase = payment::currencies(paid.text(), known.text());
+    match is_new {
+        true => d.turn("L4", phrase),
+        false => d.say("L4", phrase),
+    }
+    d.case.order.doubted = Some(said);
+    // Told before, and a person has answered.
+    let is_answered = !is_new && !d.case.order.is_held();
+    if is_answered || d.case.order.is_won() || d.case.order.refund().is_some() {
+        return money::payment_state(&d.case.order);
+    }
+    let told = ToldPayment { paid: Some(paid.clone()), status: facts.status.clone() };
+    d.request(Request::Hold);
+    d.request(Request::Told { told });
+    PaymentState::Unconfirmed
 }
 
 /// A person's phone, e-mail or name changed (L11, Q1): numbers are added; a first number starts dialling.

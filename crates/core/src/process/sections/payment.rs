@@ -13,7 +13,7 @@ use crate::process::event::{AnswerKind, Event, News};
 use crate::process::leads;
 use crate::process::moment::Moment;
 use crate::process::money::{self, Before, PaymentState};
-use crate::process::state::{End, Wait};
+use crate::process::state::{End, ToldPayment, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
 
@@ -27,16 +27,12 @@ pub const SECTION: Section = Section {
         fires: confirm_again,
     }],
     hears: |d, event| {
-        let waits = d.case.order.is_held() && !d.process.reads_orders && !cut("L4.by_word");
+        let waits = d.case.order.is_held() && is_for_head(d) && !cut("L4.by_word");
         if waits { word(d, event) } else { Heard::Passed }
     },
     enters: |d, request| match request {
         Request::Told { told } => {
-            if let Wait::Held(held) = &mut d.case.order.wait
-                && !d.process.reads_orders
-            {
-                held.told = Some(told.clone());
-            }
+            told_payment(d, told);
             Heard::Taken
         }
         Request::Hold => {
@@ -52,6 +48,24 @@ pub const SECTION: Section = Section {
     },
     ..Section::QUIET
 };
+
+/// What was reported is kept where a person confirms it: nothing can be read back, or it says nothing more (F78).
+fn told_payment(d: &mut Decision, told: &ToldPayment) {
+    let is_like = |paid: &Money| money::worth(&d.case.order).is_none_or(|known| known.is_like(paid));
+    let is_compared = told.paid.as_ref().is_none_or(is_like);
+    if let Wait::Held(held) = &mut d.case.order.wait
+        && !(is_compared && d.process.reads_orders)
+    {
+        held.told = Some(told.clone());
+        ask_head(d);
+    }
+}
+
+/// The head decides, and not what is read back.
+fn is_for_head(d: &Decision) -> bool {
+    let is_told = matches!(&d.case.order.wait, Wait::Held(held) if held.told.is_some());
+    is_told || !d.process.reads_orders
+}
 
 /// Acts on confirmed money; partial payments belong to the section `parts`.
 fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Heard {
@@ -115,12 +129,21 @@ fn confirm_again(d: &mut Decision) {
 
 /// F106: where nothing can be read back, the head looks into GetCourse: until then there is no win and no letter.
 fn ask_head(d: &mut Decision) {
-    if d.process.reads_orders || !d.has_lead() || d.has_task(TextId::TaskPaymentCheck) {
+    if !is_for_head(d) || !d.has_lead() || d.has_task(TextId::TaskPaymentCheck) {
         return;
     }
     let (to, due) = (d.head(), d.work_minutes(60));
-    let made = d.task(NewTask { to, ..NewTask::new(TaskKind::Do, TextId::TaskPaymentCheck, due) });
+    let why = other_currency(d).map(|said| d.words(&said)).unwrap_or_default();
+    let made = d.task(NewTask { to, why: &why, ..NewTask::new(TaskKind::Do, TextId::TaskPaymentCheck, due) });
     d.keep(made);
+}
+
+/// Both sums, as they were said (F78).
+fn other_currency(d: &Decision) -> Option<Phrase> {
+    let Wait::Held(held) = &d.case.order.wait else { return None };
+    let paid = held.told.as_ref()?.paid.as_ref()?;
+    let known = money::worth(&d.case.order).filter(|known| !known.is_like(paid))?;
+    Some(payment::currencies(paid.text(), known.text()))
 }
 
 /// A person says whether there was a payment: by an answer, by winning the lead, or by closing the task without either.
@@ -151,7 +174,7 @@ fn word(d: &mut Decision, event: &Event) -> Heard {
 
 /// What was reported counts from now on.
 fn confirmed(d: &mut Decision) {
-    let before = Before::of(&d.case.order);
+    let (before, paid) = (Before::of(&d.case.order), d.case.order.paid.clone());
     let Wait::Held(held) = &mut d.case.order.wait else { return };
     let told = held.told.take();
     let order = &mut d.case.order;
@@ -167,6 +190,7 @@ fn confirmed(d: &mut Decision) {
         PaymentState::Unpaid | PaymentState::Void | PaymentState::Unconfirmed => PaymentState::Full,
         known => known,
     };
+    let before = before.beside(&paid, &d.case.order);
     d.request(Request::Settle { payment_state, before });
 }
 
@@ -192,7 +216,8 @@ fn win(d: &mut Decision, payment_state: PaymentState, before: &Before) {
 
 fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     let (cost, paid) = (d.case.order.cost.clone(), d.case.order.paid.clone());
-    let short = matches!((&cost, &paid), (Some(cost), Some(paid)) if paid.minor < cost.minor);
+    let short =
+        matches!((&cost, &paid), (Some(cost), Some(paid)) if paid.is_like(cost) && paid.minor < cost.minor);
     if payment_state == PaymentState::Full || cut("L4.free_counts_no_part") {
         d.case.order.parts_paid += 1;
     }

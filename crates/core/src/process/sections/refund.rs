@@ -197,6 +197,10 @@ fn undecided(d: &mut Decision, payment_state: PaymentState, refund: &Refund) {
         }
         d.release();
     }
+    // The head decides on what can be compared (F78).
+    if d.case.order.paid.as_ref().is_some_and(|paid| !paid.is_like(&refund.before)) {
+        return;
+    }
     let paid = minor(&d.case.order.paid);
     if paid >= refund.before.minor && !is_return(d.case.order.status.as_ref()) && !cut("L16.back") {
         let before = Before {
@@ -351,5 +355,5 @@ fn time_to_answer(d: &Decision) -> At {
 fn sum(d: &Decision, minor: i64) -> Money {
     let order = &d.case.order;
     let known = order.paid.as_ref().or(order.cost.as_ref());
-    Money::new(minor, known.map_or("RUB", |money| &money.currency))
+    Money::new(minor, known.map_or(&d.process.currency, |money| &money.currency))
 }
