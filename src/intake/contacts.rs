@@ -8,8 +8,9 @@ use super::identity::{self, new_client};
 use super::mirror;
 use super::read_back::{self, is_new_way};
 use crate::link;
+use crate::process::case::Pending;
 use crate::process::event::ClientFacts;
-use crate::process::{At, Client, ClientId, Event, OrderId, ReadBack};
+use crate::process::{AskKind, At, Client, ClientId, Event, OrderId, ReadBack};
 use crate::signal::ContactCard;
 use crate::store::StoreResult;
 
@@ -40,7 +41,9 @@ pub(super) async fn seen(book: &mut Book, said: ContactSaid, now: At) -> StoreRe
         Some(card) if !read => {
             let owner = record.as_ref().filter(|_| is_linked);
             match mirror::told(book, card, owner, now).await? {
-                None if is_being_made(book, client.as_ref()).await? => mirror::note(book, card, now).await?,
+                None if !is_linked && is_being_made(book, record.as_ref()).await? => {
+                    mirror::note(book, card, now).await?
+                }
                 told => told,
             }
         }
@@ -88,12 +91,17 @@ fn read_first(client: Option<Client>, contact: u64, at: Option<At>) -> Aims {
     read_back::first(&order, &client, ReadBack::Contact { contact }, at)
 }
 
-/// Our own new contact may be told before the receipt that puts it into the mirror: the client has none yet.
-async fn is_being_made(book: &Book, client: Option<&ClientId>) -> StoreResult<bool> {
-    match client {
-        Some(client) => Ok(book.link(&link::contact(client)).await?.is_none()),
-        None => Ok(false),
+/// Our own new contact may be told before the receipt that puts it into the mirror: the client has none yet, and it is
+/// being saved.
+async fn is_being_made(book: &mut Book, client: Option<&Client>) -> StoreResult<bool> {
+    let Some((client, order)) = client.and_then(|client| Some((client, newest(client)?))) else {
+        return Ok(false);
+    };
+    if book.link(&link::contact(&client.id)).await?.is_some() {
+        return Ok(false);
     }
+    let saves = |pending: &Pending| matches!(pending.ask, AskKind::SaveLead | AskKind::SaveContact);
+    Ok(book.order(&order).await?.is_some_and(|order| order.unsent.values().any(saves)))
 }
 
 async fn record_of(book: &mut Book, client: Option<&ClientId>) -> StoreResult<Option<Client>> {
