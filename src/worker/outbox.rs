@@ -192,7 +192,7 @@ impl Outbox<'_> {
             // A call that is started late disturbs people.
             AskKind::StartCall => false,
             _ if known.contains(one.id()) => true,
-            AskKind::SendLetter | AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid => true,
+            AskKind::SendLetter | AskKind::ReadBack => true,
             _ => one.command.ask.target() == Target::Getcourse || leads.contains(&one.command.order),
         };
         let back: Vec<Delivery> = held.iter().filter(|one| stands(one)).cloned().collect();

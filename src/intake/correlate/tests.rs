@@ -9,7 +9,7 @@ use crate::config::fake::{noon, school};
 use crate::intake::dial::aim_call;
 use crate::process::case::OrderBrief;
 use crate::process::event::{Alike, CallResult, Direction, Outcome, Reached, SameWay};
-use crate::process::{End, Money, Phone, Wait};
+use crate::process::{Ask, End, Money, Order, Phone, Urgency, Wait};
 use crate::store::embedded::Embedded;
 use crate::store::{Fence, Lease, Plan, Store, Unit, key};
 
@@ -393,9 +393,9 @@ async fn what_decides_is_read_in_the_crm_before_it_counts() {
     let decides: [(&str, Made); 5] = [
         ("read_lead", &|read| lead(Some(LOST), read)),
         ("read_lead", &|read| lead(Some(WON), read)),
-        ("read_said", &|read| note("отказ: цена", read)),
-        ("read_said", &|read| task("отказ: цена", read)),
-        ("read_said", &|read| contact("stranger@client.example", read)),
+        ("read_note", &|read| note("отказ: цена", read)),
+        ("read_task", &|read| task("отказ: цена", read)),
+        ("read_contact", &|read| contact("stranger@client.example", read)),
     ];
     for (ask, signal) in decides {
         let mut known = Known::of(&[("gc-1", "c-1", true)], &links).await;
@@ -412,4 +412,57 @@ async fn what_decides_is_read_in_the_crm_before_it_counts() {
     {
         assert!(known.aims(harmless).await.ask.is_none(), "it decides nothing");
     }
+}
+
+/// F104: a forged contact sends nobody to another person's card, and a forged deletion makes nobody twice.
+#[tokio::test]
+async fn a_contact_is_in_the_mirror_only_as_it_was_read() {
+    let own = [(link::crm_contact(501), "c-1")];
+    let mut known = Known::of(&[("gc-1", "c-1", true)], &own).await;
+    let (anna, boris) = (format!("mirror-phone:{}", &ANNA[2..]), format!("mirror-phone:{}", &BORIS[2..]));
+    let seen = |contact, keys: &[&String], second: i64, read| {
+        let keys = keys.iter().map(|key| (*key).clone()).collect();
+        let updated_at = noon().timestamp() + second;
+        let card = Some(ContactCard { contact, keys, updated_at, responsible: None });
+        Signal::ContactSeen { contact, facts: ClientFacts::default(), card, read }
+    };
+    async fn found(known: &Known, key: &str) -> Vec<u64> {
+        link::contacts(known.book.link(key).await.expect("memory").as_deref())
+    }
+    for (contact, order, urgency) in [(501, "gc-1", Urgency::Hot), (900, "contact-900", Urgency::Usual)] {
+        let told = known.aims(seen(contact, &[&anna], 0, false)).await;
+        let ask = told.ask.clone().expect("it is read first");
+        assert_eq!((ask.order.to_string().as_str(), ask.urgency), (order, urgency));
+        assert_eq!(ask.ask, Ask::ReadBack(ReadBack::Contact { contact }));
+        assert!(told.index.is_empty() && told.aims.is_empty(), "{told:?}");
+        assert!(!found(&known, &anna).await.contains(&contact));
+        assert!(known.aims(seen(contact, &[&anna], 0, true)).await.ask.is_none(), "it was read");
+        assert!(found(&known, &anna).await.contains(&contact));
+    }
+    for forged in [
+        seen(501, &[], 1, false),
+        seen(501, &[&anna, &boris], 1, false),
+        Signal::ContactGone { contact: 501, read: false },
+        Signal::ContactGone { contact: 900, read: false },
+    ] {
+        let told = known.aims(forged.clone()).await;
+        assert!(told.ask.is_some() && told.index.is_empty(), "{forged:?}: {told:?}");
+        assert_eq!((found(&known, &anna).await, found(&known, &boris).await), (vec![501, 900], vec![]));
+    }
+    for echo in [
+        seen(501, &[&anna], 5, false),
+        seen(900, &[], -60, false),
+        Signal::ContactGone { contact: 77, read: false },
+    ] {
+        assert!(known.aims(echo).await.ask.is_none(), "no number and no address moves by it");
+    }
+    known.aims(seen(501, &[&anna], 86_400, false)).await;
+    known.aims(seen(501, &[&boris], 60, true)).await;
+    let gone = known.aims(Signal::ContactGone { contact: 900, read: true }).await;
+    assert!(gone.ask.is_none());
+    assert_eq!(
+        (found(&known, &anna).await, found(&known, &boris).await),
+        (vec![], vec![501]),
+        "a day ahead hides nothing"
+    );
 }

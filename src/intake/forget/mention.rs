@@ -90,8 +90,7 @@ impl Mention {
 
     /// The same keys in the mirror of the CRM.
     pub fn mirror_keys(&self) -> Vec<String> {
-        let phones = self.phones.iter().filter_map(|phone| link::mirror_phone(phone));
-        phones.chain(self.emails.iter().filter_map(|email| link::mirror_email(email))).collect()
+        link::mirror_keys(&self.phones, &self.emails)
     }
 
     /// `text` is a query, a form or JSON, as it came.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::process::case::Pending;
-use crate::process::{Ask, Order};
+use crate::process::{Ask, Order, ReadBack};
 use crate::store::Put;
 use crate::worker::fake::{Bench, asked, letter, sending};
 use crate::worker::inbox::mark_first;
@@ -125,7 +125,7 @@ async fn what_a_dead_owner_was_sending_is_looked_up_or_shown_to_a_person() {
 }
 
 fn crm(id: &str, client: &str) -> Delivery {
-    asked(id, client, Ask::ReadLead { lead: 41, number: None })
+    asked(id, client, Ask::ReadBack(ReadBack::Lead { lead: 41, number: None }))
 }
 
 async fn add(bench: &Bench, deliveries: impl IntoIterator<Item = Delivery>) {

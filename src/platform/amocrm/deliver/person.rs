@@ -10,7 +10,7 @@ use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, again, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::drop_rejected::{self, LeftOut};
-use crate::platform::amocrm::mirror::{ContactMatch, keys};
+use crate::platform::amocrm::mirror::ContactMatch;
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::amocrm::search::Newest;
 use crate::platform::{Fault, Receipt, Try};
@@ -185,7 +185,10 @@ impl AmoAttempt<'_> {
 
     /// Mirror entries of a contact that was just created: its webhook comes later.
     pub(super) fn made_links(&self, id: u64, person: &PersonFacts) -> Vec<(String, String)> {
-        keys(&person.phones, &person.emails).into_iter().map(|key| (key, id.to_string())).collect()
+        link::mirror_keys(&person.phones, &person.emails)
+            .into_iter()
+            .map(|key| (key, id.to_string()))
+            .collect()
     }
 
     pub(super) fn contact_links(&self, id: u64) -> Vec<(String, String)> {

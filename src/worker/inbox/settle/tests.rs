@@ -6,7 +6,7 @@ use super::*;
 use crate::intake::item::Inbound;
 use crate::link;
 use crate::platform::{Fault, Receipt, Try};
-use crate::process::Ask;
+use crate::process::{Ask, ReadBack};
 use crate::worker::fake::{Bench, asked, letter, sending};
 
 fn done() -> Ended {
@@ -16,7 +16,7 @@ fn done() -> Ended {
 }
 
 fn read(id: &str, client: &str) -> Delivery {
-    asked(id, client, Ask::ReadLead { lead: 41, number: None })
+    asked(id, client, Ask::ReadBack(ReadBack::Lead { lead: 41, number: None }))
 }
 
 /// An inbox over a store in which this delivery is on its way.

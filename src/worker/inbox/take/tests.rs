@@ -9,7 +9,7 @@ use super::*;
 use crate::config::fake::noon;
 use crate::platform::{HookAnswer, Hooks, Reception, Refused, Try, Undecodable, Verified};
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
-use crate::process::{Ask, At, CommandId, LeadRole, Money, Order, Phone};
+use crate::process::{Ask, At, CommandId, LeadRole, Money, Order, Phone, ReadBack};
 use crate::request::{IdempotencyKey, RawRequest};
 use crate::signal::{CallWhat, FinalRecord, Leg, LegState, SeenOrder};
 use crate::store::Seq;
@@ -241,7 +241,7 @@ async fn every_entry_of_the_journal_names_its_request() {
 #[tokio::test(start_paused = true)]
 async fn a_dead_delivery_that_is_tried_again_goes_once_and_is_dead_no_longer() {
     let bench = bench().await;
-    let read = asked("gc-2.1", "c-2", crate::process::Ask::ReadLead { lead: 41, number: None });
+    let read = asked("gc-2.1", "c-2", Ask::ReadBack(ReadBack::Lead { lead: 41, number: None }));
     let bury = [letter("gc-1.1"), read].map(|delivery| {
         let (id, body) = (format!("out-{}", delivery.id()), json::bytes(&delivery));
         DeadOp::Bury(DeadLetter { id, at: noon(), why: "no answer".to_owned(), order: None, body, folded: 0 })

@@ -39,7 +39,6 @@ phrases! {
         add_note;
         show_next;
         add_call;
-        read_lead;
         set_status(status: Words);
         add_comment;
         set_order_manager;

@@ -1,5 +1,7 @@
-//! An order of which only the id is known, or not what decides its route: GetCourse is asked for its facts (L1,
-//! G10). Nothing else is done before they arrive. Enter at [`ask`] and [`read_first`].
+//! An order of which only the id is known, or not what decides its route: it is read back (`read_back.rs`) before it is
+//! worked (L1, G10). Apart from the reads of `intake/read_back.rs`, because here an order waits: how long, and what
+//! is done without an answer, is a decision with a timer in its record. What follows when intake's reads are answered is
+//! only a signal, and nobody waits for it. Enter at [`ask`] and [`read_first`].
 
 use chrono::TimeDelta;
 
