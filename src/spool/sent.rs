@@ -141,10 +141,7 @@ impl Sent {
     /// has lost nothing.
     pub fn recall(&self, delivery: &Delivery) -> Option<EarlierTry> {
         // What was read before says nothing about now.
-        if matches!(
-            delivery.command.ask.kind(),
-            AskKind::ReadOrder | AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid
-        ) {
+        if delivery.command.ask.kind().only_reads() {
             return None;
         }
         let last = self.tries.get(delivery.id()).filter(|last| last.what == what(delivery))?;

@@ -17,7 +17,8 @@ use crate::config::fake::{noon, school};
 use crate::intake::apply::{Source, delivery};
 use crate::intake::item::Item;
 use crate::platform::{Courier, Fault, Hooks, Links, Receipt, Room, Try};
-use crate::process::command::Letter;
+use crate::process::case::Pending;
+use crate::process::command::{AskKind, Letter};
 use crate::process::{Ask, At, Command, CommandId, Order, Target, Urgency};
 use crate::request::IdempotencyKey;
 use crate::spool::Spool;
@@ -203,6 +204,18 @@ impl Bench {
         let body = serde_json::to_vec(&order).expect("an order");
         let put = vec![Put { key: format!("order/{id}"), expect: 0, body }];
         self.commit(Unit { put, ..Unit::default() }).await;
+    }
+
+    /// The order, which is stored, waits for this command from now on.
+    pub async fn put_order_waiting(&self, id: &str, command: &str) {
+        let key = format!("order/{id}");
+        let stored = self.site.store.read(self.site.id(), std::slice::from_ref(&key)).await.expect("memory");
+        let stored = stored.into_iter().flatten().next().expect("an order");
+        let mut order: Order = serde_json::from_slice(&stored.body).expect("an order");
+        let pending = Pending { ask: AskKind::AddNote, task: None, letter: None, to: None, role: None };
+        order.unsent.insert(command.into(), pending);
+        let body = serde_json::to_vec(&order).expect("an order");
+        self.commit(Unit { put: vec![Put { key, expect: stored.version, body }], ..Unit::default() }).await;
     }
 
     /// An entry of the inbox that is no request.

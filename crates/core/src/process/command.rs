@@ -220,6 +220,11 @@ pub enum AskKind {
 }
 
 impl AskKind {
+    /// It changes nothing: done twice, it does no harm.
+    pub fn only_reads(self) -> bool {
+        matches!(self, Self::ReadLead | Self::ReadMade | Self::ReadSaid | Self::ReadOrder)
+    }
+
     /// The name under which it is stored and shown: the `ask` tag.
     pub fn name(self) -> &'static str {
         match self {
