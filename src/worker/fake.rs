@@ -2,6 +2,7 @@
 //! what they are asked. Never reaches a platform. Enter at [`Bench::open`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct FakeCourier {
     answers: Mutex<VecDeque<Result<Receipt, Fault>>>,
     /// If set, each delivery waits here for its turn.
     turns: OnceLock<Semaphore>,
+    /// No answer comes.
+    hangs: AtomicBool,
 }
 
 impl FakeCourier {
@@ -44,6 +47,11 @@ impl FakeCourier {
     /// From now on a turn is needed for each delivery.
     pub fn gives_turns(&self, turns: usize) {
         self.turns.get_or_init(|| Semaphore::new(0)).add_permits(turns);
+    }
+
+    /// From now on no answer comes, or answers come again.
+    pub fn hangs(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
     }
 
     pub fn answers(&self, answers: impl IntoIterator<Item = Result<Receipt, Fault>>) {
@@ -74,6 +82,9 @@ impl Courier for FakeCourier {
 
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, _: At) -> Result<Receipt, Fault> {
         lock(&self.asked).push((command.id.to_string(), tried));
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if tried == Try::MayBeDone && !command.ask.target().can_look_up() {
             return Err(Fault::never("a person has to look"));
         }

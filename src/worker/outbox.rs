@@ -325,7 +325,9 @@ fn known(site: &Site, delivery: Delivery) -> Known {
     if site.marks().has_not_left(&delivery) && history(site, &before, now) == (Try::First, None) {
         Known::Marked(delivery)
     } else {
-        Known::Stored(Delivery { state: DeliveryState::Unclear { not_before: now }, ..delivery })
+        let attempts = site.unsettled().tries_of(delivery.id()).unwrap_or(delivery.attempts);
+        let attempts = attempts.min(delivery.attempts);
+        Known::Stored(Delivery { state: DeliveryState::Unclear { not_before: now }, attempts, ..delivery })
     }
 }
 

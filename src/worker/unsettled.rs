@@ -47,6 +47,11 @@ impl Unsettled {
         self.known.values().map(|known| known.delivery.clone()).collect()
     }
 
+    /// The tries that count: one that was cut off by the end of its owner does not.
+    pub fn tries_of(&self, id: &CommandId) -> Option<u32> {
+        Some(self.known.get(self.turns.get(id)?)?.delivery.attempts)
+    }
+
     pub fn knows(&self, id: &CommandId) -> bool {
         self.turns.contains_key(id)
     }

@@ -186,7 +186,9 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     let tried = if said.is_some() { Try::MayBeDone } else { tried };
     has_left.store(true, Ordering::SeqCst);
     let state = DeliveryState::Unclear { not_before: now };
-    site.unsettled().note(Delivery { state, ..delivery.clone() });
+    // If its owner ends meanwhile, this try counts for nothing: it says nothing about the delivery.
+    let attempts = delivery.attempts.saturating_sub(1);
+    site.unsettled().note(Delivery { state, attempts, ..delivery.clone() });
     site.marks().leaves(delivery.id());
     remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);

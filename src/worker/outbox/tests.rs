@@ -366,6 +366,34 @@ async fn what_came_back_and_is_not_needed_when_its_turn_comes_does_not_leave() {
     }
 }
 
+/// An eviction takes the lease again and again, with a delivery in the air, and may take the delivery, too.
+#[tokio::test(start_paused = true)]
+async fn tries_that_were_cut_off_by_the_end_of_their_owner_make_no_later_one_wait() {
+    for is_lost in [false, true] {
+        let mut bench = Bench::open().await;
+        bench.work().await;
+        bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+        bench.crm.hangs(true);
+        add(&bench, [crm("gc-1.1", "c-1")]).await;
+        bench.run_for(TimeDelta::seconds(1)).await;
+        for _ in 0..10 {
+            if is_lost {
+                bench.lose(&["gc-1.1"]).await;
+                notice_loss(&bench);
+            }
+            bench.take_again().await;
+            bench.run_for(TimeDelta::seconds(1)).await;
+        }
+        assert_eq!(bench.crm.asked().len(), 11);
+        bench.crm.hangs(false);
+        bench.crm.answers([Err(Fault::later("busy"))]);
+        bench.take_again().await;
+        bench.run_for(TimeDelta::seconds(5)).await;
+        assert_eq!(bench.crm.asked().len(), 13, "it is tried again soon");
+        assert_all_done(&bench).await;
+    }
+}
+
 fn note(command: &str) -> Delivery {
     let ask = Ask::AddNote { role: crate::process::LeadRole::Sales, text: "·".to_owned() };
     asked(command, "c-gc-1", ask)
