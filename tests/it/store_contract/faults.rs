@@ -274,16 +274,11 @@ async fn redis_says_which_list_is_gone_also_if_it_was_empty() {
         renewed.1.kinds.and_then(|kinds| kinds.signs).expect("Redis counts")
     };
     let mut admin = server.admin();
-    let gone: [(&str, fn(&mut Signs) -> &mut bool); 4] = [
-        ("promised", |signs| &mut signs.promised),
-        ("inbox", |signs| &mut signs.inbox),
-        ("out", |signs| &mut signs.out),
-        ("dead", |signs| &mut signs.dead),
-    ];
-    for (list, sign) in gone {
+    for (place, list) in ["promised", "inbox", "out", "dead"].into_iter().enumerate() {
         let key = format!("dz:{{kept}}:{list}");
         redis::cmd("DEL").arg(&key).exec(&mut admin).unwrap();
-        let seen = [signs().await, signs().await].map(|mut signs| *sign(&mut signs));
+        let stands = |signs: Signs| [signs.promised, signs.inbox, signs.out, signs.dead][place];
+        let seen = [signs().await, signs().await].map(stands);
         assert_eq!(seen, [false, true], "{list}");
     }
     let counts = store.counts(&school).await.unwrap();
