@@ -179,12 +179,11 @@ async fn contact_seen(book: &mut Book, said: ContactSaid) -> StoreResult<Aims> {
     let Some(client) = client else {
         return Ok(Aims::nothing(format!("contact {contact} is none of ours")));
     };
-    if !read
-        && let Some(record) = book.client(&client).await?
-        && let Some(order) = newest(&record)
-        && is_new_way(&record, &facts)
-    {
-        return Ok(read_said(&order, &client, Said::Contact(contact), at));
+    if let Some(record) = book.client(&client).await? {
+        identity::leave_others(book, &record, &mut facts).await?;
+        if let Some(order) = newest(&record).filter(|_| !read && is_new_way(&record, &facts)) {
+            return Ok(read_said(&order, &client, Said::Contact(contact), at));
+        }
     }
     for_all_orders(book, &client, &Event::Client(facts)).await
 }

@@ -15,4 +15,5 @@ pub mod identity;
 pub mod item;
 pub mod last_seen;
 pub mod mirror;
+pub mod split;
 mod typed_in_crm;

@@ -44,7 +44,8 @@ fn read_first(d: &mut Decision, facts: &OrderFacts) -> bool {
     if lacks.is_empty() || d.case.order.id.deal().is_none() || cut("G10.read_first") {
         return false;
     }
-    d.case.client.learn(&facts.client);
+    let own = d.case.order.id.clone();
+    d.case.client.told_by(&own, &facts.client, &d.process.texts);
     let mut told = OrderFacts { client: ClientFacts::default(), ..facts.clone() };
     let before = d.case.order.told.take();
     let is_new = before.is_none();
