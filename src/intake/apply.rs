@@ -25,12 +25,9 @@ pub struct Source {
 pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> StoreResult<Unit> {
     let (case, client) = open(school, book, &aim, now).await?;
     let stepped = step(&school.process, case.clone(), &aim.event, now);
-    let links = changed_links(book, &case.client, &stepped.case.client).await?;
+    let mut index = changed_links(book, &case.client, &stepped.case.client).await?;
     let mut unit = unit_of(school, book, (&case, client), stepped, &aim.event, source, now);
-    for (key, value) in links {
-        book.put_link(key.clone(), value.clone());
-        unit.index.push((key, value));
-    }
+    unit.index.append(&mut index);
     Ok(unit)
 }
 
@@ -85,8 +82,8 @@ fn ways(client: &Client, aim: &Aim) -> BTreeSet<String> {
 
 /// Index entries of a person's numbers and addresses; the entry of a removed number is deleted. An entry that points to
 /// another person is unchanged, so that two persons are never merged by mistake: the second one stands beside it.
-async fn changed_links(
-    book: &Book,
+pub(super) async fn changed_links(
+    book: &mut Book,
     before: &Client,
     after: &Client,
 ) -> StoreResult<Vec<(String, Option<String>)>> {
@@ -109,6 +106,9 @@ async fn changed_links(
             Some(known) if known == after.id.as_str() => links.extend((!has_it).then_some((key, None))),
             Some(_) => links.extend(identity::change_alike(book, &key, &after.id, has_it).await?),
         }
+    }
+    for (key, value) in &links {
+        book.put_link(key.clone(), value.clone());
     }
     Ok(links)
 }
@@ -147,6 +147,10 @@ fn unit_of(
             Item::Event { raw: source.raw, order, event: Event::Sibling(news) }.to_bytes()
         }),
     );
+    let joined = case.client.joined.get(&case.order.id);
+    if joined.is_some_and(|joined| joined.leaves && case.order.unsent.is_empty()) {
+        unit.append.push(Item::Split { order: case.order.id.clone() }.to_bytes());
+    }
     unit.put.extend(book.put_order(case.order));
     if client != ClientRecord::Lost {
         unit.put.extend(book.put_client(case.client));

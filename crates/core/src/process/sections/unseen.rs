@@ -53,7 +53,8 @@ fn read_first(d: &mut Decision, facts: &OrderFacts) -> bool {
     if lacks.is_empty() || d.case.order.id.deal().is_none() || cut("G10.read_first") {
         return false;
     }
-    d.case.client.learn(&facts.client);
+    let own = d.case.order.id.clone();
+    d.case.client.told_by(&own, &facts.client, &d.process.texts);
     d.case.order.told = Some(Box::new(told));
     if before.is_none() {
         let order = &mut d.case.order;
