@@ -162,14 +162,15 @@ impl Bridge {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
-    /// Accepts no more requests, waits for those in flight, and releases the schools.
+    /// Releases the schools when their deliveries have landed. Requests are accepted until then and stored for the next
+    /// owner: whoever is refused a connection may not come again.
     pub async fn stop(self) {
         let [hooks, operation] = self.servers;
-        hooks.stop(true).await;
         if let Some(noticing) = self.noticing {
             noticing.abort();
         }
         self.schools.stop(self.drain).await;
+        hooks.stop(true).await;
         self.listening.abort();
         operation.stop(true).await;
         for serving in self.serving {

@@ -10,6 +10,7 @@ use crate::config::MARK;
 use crate::discover::account;
 use crate::discover::file::Access;
 use crate::out::{self, Stop};
+use crate::private;
 use crate::secret::random_token;
 
 const INSTANCE: &str = include_str!("../../deploy/example/dozvon.toml");
@@ -94,7 +95,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        private::folder(folder)?;
     }
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())

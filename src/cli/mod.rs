@@ -200,12 +200,17 @@ pub fn grammar() -> clap::Command {
 
 /// Parses the command line, runs the command, and returns the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help is output like any other: a full disk is told.
+        Err(told) if !told.use_stderr() => return ended(out::print(&told.to_string())),
+        Err(mistake) => mistake.exit(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Stop::Because(format!("the runtime cannot be started: {error}")).told(),
     };
-    let ended = runtime.block_on(async {
+    ended(runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve(args, cli.color).await,
             #[cfg(feature = "sandbox")]
@@ -227,11 +232,11 @@ pub fn main() -> ExitCode {
             Command::Completions { shell } => completions(shell),
             Command::Man { folder } => man(&folder),
         }
-    });
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(stop) => stop.told(),
-    }
+    }))
+}
+
+fn ended(result: Result<(), Stop>) -> ExitCode {
+    result.map_or_else(|stop| stop.told(), |()| ExitCode::SUCCESS)
 }
 
 async fn serve(args: Serve, color: Color) -> Result<(), Stop> {
@@ -270,7 +275,7 @@ operation on http://{}
         () = player_gone(), if driven => {}
         () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
-    tracing::info!("stopping: no more requests are taken, what is on its way lands");
+    tracing::info!("stopping: what is on its way lands, requests are kept until then");
     bridge.stop().await;
     Ok(())
 }

@@ -33,7 +33,7 @@ impl SchoolFile<'_> {
         // The example's own head speaks of invented ids.
         let (_, body) = EXAMPLE.split_once("\n\n").unwrap_or(("", EXAMPLE));
         let mut text = format!(
-            "# {}: written by `{}`. Go to each «{MARK}», then run `dozvon check`.\n",
+            "# {}: written by `{}`. `dozvon check` names the lines that are still to be filled in.\n",
             self.school, self.by
         );
         if blocks.is_some() {

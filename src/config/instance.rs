@@ -4,6 +4,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+
 use super::environment::Surroundings;
 use super::files::Files;
 use super::raw::{InstanceFile, Limits, LogFormat, NotifyFile};
@@ -188,16 +191,12 @@ const PARTS: [&str; 38] = [
     "worker",
 ];
 
-/// `worker` of `dozvon::worker::outbox`.
-fn part_of_program(target: &str) -> Option<&str> {
-    target.strip_prefix("dozvon::")?.split("::").next()
-}
-
 /// A level that is misspelt would switch the log off, ALARMs too.
 fn check_log(log: &str, complaints: &mut Complaints) {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let is_target =
         |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_:-".contains(c));
+    let before = complaints.found.len();
     for part in log.split(',').map(str::trim) {
         let (target, level) =
             part.rsplit_once('=').map_or((None, part), |(target, level)| (Some(target), level));
@@ -214,20 +213,24 @@ fn check_log(log: &str, complaints: &mut Complaints) {
             let allowed = format!("{meant}{}, or `dozvon=debug,info`", LEVELS.join(", "));
             complaints.add("log", format!("unknown level `{level}`"), allowed);
         }
-        if let Some(part) = target.and_then(part_of_program).filter(|part| !PARTS.contains(part)) {
+        let part = target.and_then(|target| target.strip_prefix("dozvon::"));
+        if let Some(part) = part.filter(|part| !PARTS.contains(part)) {
+            let whole = part.split("::").next().unwrap_or_default();
             let meant =
-                nearest(part, PARTS).map(|near| format!("is `dozvon::{near}` meant? ")).unwrap_or_default();
+                nearest(whole, PARTS).map(|near| format!("is `dozvon::{near}` meant? ")).unwrap_or_default();
             let allowed = format!("{meant}`dozvon::` and one of {}", PARTS.join(", "));
             complaints.add("log", format!("the program has no part `{part}`"), allowed);
         }
     }
-    // Targets without a level for the rest, and none of them ours: the program would say nothing.
-    let mut targets = log.split(',').map(|part| part.trim().rsplit_once('=').map(|(target, _)| target));
-    if targets.all(|target| target.is_some_and(|target| target != "dozvon")) {
+    let filter = log.parse::<Targets>().ok().filter(|_| complaints.found.len() == before);
+    let silent = filter.and_then(|filter| {
+        PARTS.into_iter().find(|part| !filter.would_enable(&format!("dozvon::{part}"), &Level::ERROR))
+    });
+    if let Some(part) = silent {
         complaints.add(
             "log",
-            format!("`{log}` leaves out the program itself, ALARMs too"),
-            "`dozvon=debug,info`",
+            format!("`{log}` leaves out errors and ALARMs of `dozvon::{part}`"),
+            "`error` at least for the program itself: `dozvon=debug,info`",
         );
     }
 }
@@ -362,5 +365,17 @@ fn check_limits(limits: &Limits, complaints: &mut Complaints) {
         if !(least..=most).contains(&value) {
             complaints.add(key, format!("{value} is out of range"), format!("{least} to {most}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PARTS;
+
+    #[test]
+    fn a_level_can_be_set_for_every_part_of_the_program() {
+        let declared = include_str!("../lib.rs").lines();
+        let declared = declared.filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+        assert_eq!(declared.collect::<Vec<_>>(), PARTS);
     }
 }

@@ -44,7 +44,8 @@ pub fn place(text: &str, problem: &Problem) -> Option<Place> {
 
 /// The name that was probably meant, among those that the problem allows.
 pub fn meant(problem: &Problem) -> Option<String> {
-    if problem.allowed.contains(" meant? ") {
+    // It says so itself, or names the id of what is called so: «Цена» is 14820233.
+    if problem.allowed.contains(" meant? ") || problem.wrong.contains("» is ") {
         return None;
     }
     let quoted = problem.wrong.split('`').nth(1);
@@ -62,7 +63,10 @@ pub fn meant(problem: &Problem) -> Option<String> {
         id.or_else(|| name.strip_prefix('«')?.strip_suffix('»')).unwrap_or(name)
     });
     let known = known.filter(|known| !known.contains(' ') || name.contains(' '));
-    nearest(name, known.filter(|known| *known != name)).map(str::to_owned)
+    // Ids of one account are alike anyway: one slip may be one.
+    let is_id = name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_digit());
+    let near = nearest(name, known.filter(|known| *known != name));
+    near.filter(|near| !is_id || strsim::damerau_levenshtein(name, near) == 1).map(str::to_owned)
 }
 
 fn shown(line: &str) -> String {

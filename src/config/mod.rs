@@ -74,9 +74,9 @@ pub struct School {
 /// The kind of the secret in a request's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
-    /// The platform's own.
+    /// The platform's own, made from the first of the school's secrets: the one that is printed.
     Own,
-    /// The school's, which opens all its platforms.
+    /// Made from the second one; or the school's itself, which opens all its platforms.
     Old,
 }
 
@@ -97,9 +97,10 @@ impl School {
     /// reveal which one almost matched.
     pub fn opened_by(&self, platform: &str, typed: &str) -> Option<Opened> {
         let (mut own, mut old) = (false, false);
-        for secret in &self.secrets {
-            own |= of_platform(secret, platform).matches(typed);
-            old |= secret.matches(typed) & self.old_addresses;
+        for (index, secret) in self.secrets.iter().enumerate() {
+            let is_made = of_platform(secret, platform).matches(typed);
+            own |= is_made & (index == 0);
+            old |= is_made | (secret.matches(typed) & self.old_addresses);
         }
         match (own, old) {
             (true, _) => Some(Opened::Own),

@@ -33,6 +33,9 @@ pub(super) fn read(
     let before = problems.len();
     let mut warnings = Vec::new();
     let folder = format!("schools/{name}/");
+    // A slip in one file hides no mistake in another.
+    let figures = read_figures(files, &folder, problems, &mut warnings);
+    let texts = read_texts(files, &folder, problems);
     let shown = files.shown(&format!("{folder}school.toml"));
     let mut wrong = Complaints { file: &shown, found: problems };
     if !is_school_name(name) {
@@ -57,8 +60,6 @@ pub(super) fn read(
         &mut warn,
     );
     let process_file = files.shown(&format!("{folder}process/{PROCESS}.toml"));
-    let figures = read_figures(files, &folder, problems, &mut warnings);
-    let texts = read_texts(files, &folder, problems);
     let draft = Draft {
         school_file: &shown,
         process_file: &process_file,

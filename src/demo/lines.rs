@@ -260,7 +260,7 @@ fn day(date: chrono::NaiveDate) -> String {
         Weekday::Sat => "сб",
         Weekday::Sun => "вс",
     };
-    format!("{weekday} {}", crate::process::calendar::say_date(date))
+    format!("{weekday} {}", crate::process::calendar::say_date(date, date))
 }
 
 fn length(seconds: i64) -> String {

@@ -130,7 +130,7 @@ async fn take(
     let secret = request.match_info().get("secret").unwrap_or_default();
     match site.school.opened_by(platform, secret) {
         Some(Opened::Own) => {}
-        Some(Opened::Old) => site.tally.old_addresses.note(platform),
+        Some(Opened::Old) => site.tally.old_addresses.note(platform, site.clock.now()),
         None => return Err(Refusal::WrongSecret),
     }
     if request.query_string().len() > QUERY_BYTES_MAX {

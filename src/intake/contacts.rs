@@ -37,6 +37,9 @@ pub(super) async fn seen(book: &mut Book, said: ContactSaid, now: At) -> StoreRe
         }
     };
     let record = record_of(book, client.as_ref()).await?;
+    if let Some(record) = &record {
+        identity::leave_others(book, record, &mut facts).await?;
+    }
     let mirrored = match &card {
         Some(card) if !read => {
             let owner = record.as_ref().filter(|_| is_linked);

@@ -63,6 +63,8 @@ pub enum Item {
     Retry { letter: String },
     /// A person requested the erasure of somebody's data.
     Erase { mention: Mention },
+    /// An order that a number or an address joined to a client gets a client of its own (Q4).
+    Split { order: OrderId },
     /// The remaining work of an erasure.
     Scrub(Box<Scrub>),
     /// An ended order is past its retention time.

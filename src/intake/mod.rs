@@ -15,4 +15,5 @@ pub mod item;
 pub mod last_seen;
 pub mod mirror;
 mod read_back;
+pub mod split;
 mod typed_in_crm;

@@ -43,7 +43,7 @@ pub(super) fn beside(order: &OrderId, client: &ClientId, what: ReadBack, told_at
         ReadBack::Task { task } => (format!("said-task-{task}-{at}"), Urgency::Hot),
         // Somebody may touch many contacts at once, and no order waits for those of nobody.
         ReadBack::Contact { contact } => {
-            let urgency = if order.is_known() { Urgency::Hot } else { Urgency::Usual };
+            let urgency = if order.is_known() { Urgency::Hot } else { Urgency::Backfill };
             (format!("said-contact-{contact}-{at}"), urgency)
         }
     };

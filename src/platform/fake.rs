@@ -11,6 +11,19 @@ use super::http::{Http, NoResponse, Request, Response};
 use super::{Fault, Links};
 use crate::process::{Order, OrderId};
 
+/// The class of a failure in one word, `done` for none.
+pub fn class<T>(judged: &Result<T, Fault>) -> &'static str {
+    match judged {
+        Ok(_) => "done",
+        Err(Fault::Later { .. }) => "later",
+        Err(Fault::Never { .. }) => "never",
+        Err(Fault::Unclear { .. }) => "unclear",
+        Err(Fault::Denied { .. }) => "denied",
+        Err(Fault::Missing { .. }) => "missing",
+        Err(Fault::Soon { .. }) => "soon",
+    }
+}
+
 /// Gives its answers in order and keeps the requests. The test fails on a request too many, and on an answer
 /// that was not asked for.
 pub struct FakeHttp {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::unread::Unread;
+use crate::process::At;
 
 /// Counters and marks for health, tests and the driven clock. Counters only grow.
 #[derive(Debug, Default)]
@@ -52,16 +53,18 @@ pub struct Tally {
     pub old_addresses: OldAddresses,
 }
 
-/// Platforms that still call the addresses of before, and how often since the start.
+/// Platforms that still call the addresses of before: how often since the start, and when last.
 #[derive(Debug, Default)]
-pub struct OldAddresses(Mutex<BTreeMap<&'static str, u64>>);
+pub struct OldAddresses(Mutex<BTreeMap<&'static str, (u64, At)>>);
 
 impl OldAddresses {
-    pub fn note(&self, platform: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(platform).or_default() += 1;
+    pub fn note(&self, platform: &'static str, now: At) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, last) = known.entry(platform).or_default();
+        (*count, *last) = (*count + 1, now);
     }
 
-    pub fn all(&self) -> BTreeMap<&'static str, u64> {
+    pub fn all(&self) -> BTreeMap<&'static str, (u64, At)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

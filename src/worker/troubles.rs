@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::TimeDelta;
+use chrono::{SecondsFormat, TimeDelta};
 
 use super::lease_view::Ownership;
 use super::site::Site;
@@ -103,9 +103,9 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     tokens(site, now, &mut found);
     defects(site, now, &mut found);
     unread(site, now, &mut found);
-    found.extend(site.tally.old_addresses.all().into_iter().map(|(platform, count)| {
-        Trouble::new(TroubleKind::AddressesOld, count, "requests with the school's own secret", now)
-            .at(platform)
+    found.extend(site.tally.old_addresses.all().into_iter().map(|(platform, (count, last))| {
+        let why = format!("the last request came at {}", last.to_rfc3339_opts(SecondsFormat::Secs, true));
+        Trouble::new(TroubleKind::AddressesOld, count, why, now).at(platform)
     }));
     found.into_iter().map(|trouble| trouble.of(site.id())).collect()
 }

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::support::program::{StoreKind, TestBed, form, get};
 
 /// Every command that prints, with a store that has been used.
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
+    &["--help"],
     &["reference"],
     &["reference", "limits"],
     &["check"],
@@ -131,9 +132,12 @@ async fn what_passes_in_silence_elsewhere_is_said() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_online_asks_the_account() {
     let bench = TestBed::new(StoreKind::Embedded).await;
-    let right = bench.run(&["check", "--online"]).await;
-    assert_eq!(right.code(), Some(0), "{}", right.err());
-    assert!(right.out().contains("note: no bridge answers at"), "{}", right.out());
+    // Another bridge of this machine may answer at the usual address.
+    let mut command = bench.command(&["check", "--online"]);
+    let right = command.env("DOZVON_OPERATION", "127.0.0.1:1").output().await.expect("it ends");
+    let (said, wrong) = (String::from_utf8_lossy(&right.stdout), String::from_utf8_lossy(&right.stderr));
+    assert_eq!(right.status.code(), Some(0), "{wrong}");
+    assert!(said.contains("note: no bridge answers at"), "{said}");
     let mut command = bench.command(&["check", "--online"]);
     let wrong = command.env("DEMO_AMOCRM_TOKEN", "a-revoked-token").output().await.expect("it ends");
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned();

@@ -58,11 +58,19 @@ async fn told_to_stop_it_lands_what_is_on_its_way_and_ends_well() {
     let bench = bench(StoreKind::Embedded).await;
     answer_late(&bench, 300);
     let bridge = bench.start().await;
-    for order in 0..ORDERS {
+    for order in 0..ORDERS - 1 {
         tell(&bench, order).await;
     }
     until("requests to amoCRM", async || (asked(&bench) >= 5).then_some(())).await;
-    assert_eq!(bridge.terminate().await, Some(0));
+    // What is on its way now lands late enough for another request; that one is kept, too.
+    answer_late(&bench, 3_000);
+    let seen = asked(&bench);
+    until("another request to amoCRM", async || (asked(&bench) > seen).then_some(())).await;
+    bridge.signal("-TERM").await;
+    until("the end of work", async || bridge.log().contains("stopping:").then_some(())).await;
+    let late = send("GET", &order_url(&bench, ORDERS - 1), "", "").await;
+    assert_eq!(late.map(|said| said.status), Some(200), "it comes while the bridge stops");
+    assert_eq!(bridge.ended().await, Some(0));
     answer_late(&bench, 0);
     let left = bench.store().await.deliveries(&rost(), 0, 1_000).await.expect("the store answers");
     assert!(!left.is_empty(), "it was stopped in the middle");

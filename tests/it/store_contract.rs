@@ -55,6 +55,7 @@ claims! {
         wakes_come_promised_first_then_by_time
         a_wake_is_moved_and_put_to_sleep
         deliveries_keep_their_place
+        pending_deliveries_are_found_by_id
         only_what_has_not_left_is_revoked
         a_command_on_its_way_is_not_added_twice
         the_journal_keeps_order_and_its_last_entries

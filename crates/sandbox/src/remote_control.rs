@@ -180,13 +180,12 @@ impl World {
             "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
         ));
         lines.extend(self.exchange().example(self.start, extension, &phone));
-        // After a run most are paid or over.
+        // After a run most are paid or over; the first line makes one that is not.
         let made = &self.getcourse.orders;
         let named = order.order_id.filter(|id| made.get(id).is_none_or(|order| order.takes_money()));
         let other = || made.values().rev().find(|order| order.takes_money()).map(|order| order.id);
-        if let Some(id) = named.or_else(other) {
-            lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
-        }
+        let id = named.or_else(other).unwrap_or_else(|| self.getcourse.next_order_id());
+        lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
         lines
     }
 }

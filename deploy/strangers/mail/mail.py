@@ -27,7 +27,8 @@ state, boxes = copy / "state", copy / "boxes"
 CYRILLIC = "xn--e1afmkfd.xn--p1ai"  # пример.рф
 SENDER = "order@xn--80atdl2c.xn--p1ai"  # школа.рф
 GREY, NOBODY, RELAYED = "grey@example.ru", "nobody@example.ru", "client@elsewhere.example"
-KNOWN = ["m.kuznetsova@example.ru", f"client@{CYRILLIC}", GREY, RELAYED]
+NEIGHBOUR = "p.orlov@example.ru"
+KNOWN = ["m.kuznetsova@example.ru", f"client@{CYRILLIC}", GREY, RELAYED, NEIGHBOUR]
 # The bridge tries again after six minutes; the server's own queue adds little.
 LATER_S = 6 * 60 + 90
 
@@ -177,6 +178,12 @@ def refused_once():
     act("reload")
 
 
+def neighbour_letter():
+    """Between the two tries of the one that does not exist: its host does take letters."""
+    order(NEIGHBOUR)
+    is_whole(arrives(NEIGHBOUR), FIRST)
+
+
 def grey_letter():
     is_whole(arrives(GREY, seconds=LATER_S), FIRST)
 
@@ -207,6 +214,7 @@ tried("a Cyrillic recipient host", cyrillic_host)
 began = time.monotonic()
 order(NOBODY)
 tried("greylisted: refused once with 451", refused_once)
+tried("another mailbox of that host takes its letter", neighbour_letter)
 tried("relay refused: trouble, then the letter and the order's next one arrive", relay_refused)
 tried("greylisted: arrives at the second try", grey_letter)
 # Time for the second try of the one that does not exist, where the first refusal named no reason.

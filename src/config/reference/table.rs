@@ -148,7 +148,11 @@ const INSTANCE: &[Section] = &[
         about: "Bounds of the instance.",
         keys: &[
             key("body_s", "seconds", "Within which a request's body has to arrive."),
-            key("drain_s", "seconds", "For finishing work in progress when the program stops."),
+            key(
+                "drain_s",
+                "seconds",
+                "For finishing work in progress when the program stops. Requests are taken until then.",
+            ),
             key("raw_days", "days", "For which requests and the content of dead letters are kept."),
             key(
                 "ended_days",
@@ -299,9 +303,17 @@ const FIXED: &[Section] = &[
         path: "routes.task",
         about: "The first task of an order, after the pause (G6).",
         keys: &[
-            key("text", "name of a text", "A shipped task_… or one of texts/. Absent: task_first_call."),
+            key(
+                "text",
+                "name of a text",
+                "A shipped task_… or one of texts/ whose name begins with task_. Absent: task_first_call.",
+            ),
             key("to", "manager", "Whose it is. Absent, or away: the order's responsible."),
-            key("minutes", "working minutes", "Until its deadline."),
+            key(
+                "minutes",
+                "working minutes",
+                "Until its deadline; 0: at once. A call that the bridge starts (`start_calls`) begins then.",
+            ),
         ],
     },
     Section {

@@ -184,6 +184,42 @@ async fn a_typed_number_or_address_joins_no_two_users() {
     }
 }
 
+/// Q4: what many have names nobody, and neither does the address of an office.
+#[tokio::test]
+async fn a_number_of_three_and_an_office_are_no_keys() {
+    let (office, hers) = ("Info@school.example".to_lowercase(), "anna@example.com");
+    let links = [
+        (link::phone(ANNA), "c-1"),
+        (link::alike(&link::phone(ANNA)), "c-2 c-3"),
+        (link::phone(BORIS), "c-1"),
+        (link::email(&office), "c-1"),
+        (link::email(hers), "c-2"),
+    ];
+    let mut known = Known::of(&[], &links).await;
+    for (number, email, expected, by) in [
+        (ANNA, "new@example.com", "c-gc-9", vec![]),
+        // The shared number speaks neither for nor against: the address decides.
+        (ANNA, hers, "c-2", vec![SameWay::Email]),
+        (BORIS, "new@example.com", "c-1", vec![SameWay::Phone]),
+        (BORIS, office.as_str(), "c-1", vec![SameWay::Phone]),
+        ("+79035550199", office.as_str(), "c-gc-9", vec![]),
+    ] {
+        let who = ClientFacts {
+            phone: phone(number, None),
+            email: Some(email.to_owned()),
+            ..ClientFacts::default()
+        };
+        let aim = known.aims(Signal::OrderSeen(Box::new(seen("9", who)))).await.aims.pop().expect("one");
+        let Event::Order(facts) = aim.event else { panic!("an order") };
+        let told: Vec<SameWay> = facts.client.by.into_iter().collect();
+        assert_eq!(
+            (aim.client.as_str(), told, facts.client.guessed),
+            (expected, by.clone(), !by.is_empty()),
+            "{number} {email}"
+        );
+    }
+}
+
 /// A call from a number that two persons have is of the one whom it was about.
 #[tokio::test]
 async fn a_call_is_looked_for_among_all_who_have_the_number() {

@@ -57,6 +57,7 @@ impl Mention {
     pub fn learn(&mut self, client: &Client) {
         self.phones.extend(client.phones.iter().cloned());
         self.emails.extend(client.emails.iter().map(|email| email.to_lowercase()));
+        client.joined.values().for_each(|joined| self.learn(&joined.apart));
     }
 
     /// The index keys of the person's numbers and addresses.

@@ -132,6 +132,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::fake;
 
     fn answer(status: u16, body: &str) -> Result<Response, NoResponse> {
         let headers = if status == 429 { vec![("retry-after".to_owned(), "3".to_owned())] } else { vec![] };
@@ -145,12 +146,7 @@ mod tests {
             Verdict::Reply(Reply::Nothing) => "nothing",
             Verdict::Reply(Reply::Rejected(_)) => "rejected",
             Verdict::TokenRefused => "token",
-            Verdict::Fault(Fault::Later { .. }) => "later",
-            Verdict::Fault(Fault::Never { .. }) => "never",
-            Verdict::Fault(Fault::Unclear { .. }) => "unclear",
-            Verdict::Fault(Fault::Denied { .. }) => "denied",
-            Verdict::Fault(Fault::Missing { .. }) => "missing",
-            Verdict::Fault(Fault::Soon { .. }) => "soon",
+            Verdict::Fault(fault) => fake::class(&Err::<(), _>(fault)),
         }
     }
 

@@ -155,25 +155,13 @@ fn is_true(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::fake::class;
 
     fn response(status: u16, body: &str) -> Response {
         Response {
             status,
             headers: vec![("retry-after".to_owned(), "30".to_owned())],
             body: body.as_bytes().to_vec(),
-        }
-    }
-
-    #[track_caller]
-    fn class(result: Result<Value, Fault>) -> &'static str {
-        match result {
-            Ok(_) => "done",
-            Err(Fault::Later { .. }) => "later",
-            Err(Fault::Never { .. }) => "never",
-            Err(Fault::Unclear { .. }) => "unclear",
-            Err(Fault::Denied { .. }) => "denied",
-            Err(Fault::Missing { .. }) => "missing",
-            Err(Fault::Soon { .. }) => "soon",
         }
     }
 
@@ -201,8 +189,8 @@ mod tests {
             (500, "", "later", "unclear"),
             (504, "", "later", "unclear"),
         ] {
-            assert_eq!(class(tech(&response(status, body), Effect::Read)), read, "{status} {body}");
-            assert_eq!(class(tech(&response(status, body), Effect::Write)), write, "{status} {body}");
+            assert_eq!(class(&tech(&response(status, body), Effect::Read)), read, "{status} {body}");
+            assert_eq!(class(&tech(&response(status, body), Effect::Write)), write, "{status} {body}");
         }
         let Err(Fault::Later { after_ms, .. }) = tech(&response(429, ""), Effect::Write) else { panic!() };
         assert_eq!(after_ms, Some(30_000));
@@ -237,7 +225,7 @@ mod tests {
             if let Err(fault) = &result {
                 assert!(!fault.to_string().contains('@'), "{fault}");
             }
-            assert_eq!(class(result), expected, "{status} {body}");
+            assert_eq!(class(&result), expected, "{status} {body}");
         }
     }
 

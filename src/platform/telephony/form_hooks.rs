@@ -15,14 +15,11 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 pub trait FormEvents: fmt::Debug + Send + Sync {
     /// Prefix of the idempotency keys.
     const NAME: &'static str;
-    /// Every event has one of these fields; a request without any tries the address.
-    const MARKS: &'static [&'static str];
-
     /// The field that says what an event is, and every value of it that its documentation shows, read or not.
     const EVENTS: (&'static str, &'static [&'static str]);
 
-    /// Every field that its documentation or a capture shows, read or not; in lower case. A name with `*` at its
-    /// end is a beginning.
+    /// Every field of an event that its documentation or a capture shows, read or not; in lower case. A name with
+    /// `*` at its end is a beginning. A request without any of them tries the address.
     const KNOWN: &'static [&'static str];
 
     /// Whether this event is authentic. The path's secret has already been compared.
@@ -33,6 +30,13 @@ pub trait FormEvents: fmt::Debug + Send + Sync {
 
     /// The event as signals. `at` is when it was accepted.
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable>;
+}
+
+fn is_known<E: FormEvents>(name: &str) -> bool {
+    E::KNOWN.iter().any(|known| match known.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => *known == name,
+    })
 }
 
 /// The hooks of one school's account.
@@ -46,7 +50,7 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
 
     fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
         let fields = Fields::read(request)?;
-        if !E::MARKS.iter().any(|mark| fields.text(mark).is_some()) {
+        if !fields.names().any(|name| is_known::<E>(name) && fields.text(name).is_some()) {
             return Ok(Reception::Probe);
         }
         self.0.verify(request, &fields)?;
@@ -62,17 +66,14 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
     }
 
     fn unread(&self, request: &RawRequest) -> Vec<String> {
-        let is_known = |name: &str| {
-            E::KNOWN.iter().any(|known| match known.strip_suffix('*') {
-                Some(beginning) => name.starts_with(beginning),
-                None => *known == name,
-            })
-        };
         let fields = Fields::read(request).unwrap_or_default();
         let (field, events) = E::EVENTS;
         let event = fields.text(field).filter(|event| !events.contains(event));
         let event = event.map(|event| format!("{field}: {event}"));
-        event.into_iter().chain(fields.names().filter(|name| !is_known(name)).map(str::to_owned)).collect()
+        event
+            .into_iter()
+            .chain(fields.names().filter(|name| !is_known::<E>(name)).map(str::to_owned))
+            .collect()
     }
 
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {

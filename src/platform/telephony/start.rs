@@ -132,7 +132,7 @@ pub(in crate::platform) mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::platform::fake::FakeLinks;
+    use crate::platform::fake::{FakeLinks, class};
     use crate::process::{CommandId, TaskId};
 
     pub fn response(status: u16, body: &str) -> Response {
@@ -199,19 +199,6 @@ pub(in crate::platform) mod tests {
                 let links = [("call:theirs", "gc-1"), ("start:gc-1.4", "theirs")];
                 assert_eq!(receipt.links, links.map(|(name, value)| (name.to_owned(), value.to_owned())));
             }
-        }
-    }
-
-    /// The class's name, `done` for none.
-    pub fn class<T>(judged: &Result<T, Fault>) -> &'static str {
-        match judged {
-            Ok(_) => "done",
-            Err(Fault::Later { .. }) => "later",
-            Err(Fault::Never { .. }) => "never",
-            Err(Fault::Unclear { .. }) => "unclear",
-            Err(Fault::Denied { .. }) => "denied",
-            Err(Fault::Missing { .. }) => "missing",
-            Err(Fault::Soon { .. }) => "soon",
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::intake::dial::aim_call;
 use crate::intake::envelope::Envelope;
 use crate::intake::forget;
 use crate::intake::item::{Inbound, Item, Member};
+use crate::intake::split;
 use crate::panics::caught_now;
 use crate::process::At;
 use crate::process::event::CallResult;
@@ -83,6 +84,10 @@ impl Inbox {
                     unit.put.push(wipe::mark(site).await?);
                 }
                 Ok(Ok(unit))
+            }
+            Item::Split { order } => {
+                let site = &self.site;
+                Ok(Ok(split::split(&site.school, &mut self.book, &order, now).await?))
             }
             Item::Retire { order, before } => {
                 Ok(Ok(forget::retire(&mut self.book, &order, before, now).await?))

@@ -34,6 +34,24 @@ fn each_platform_has_a_secret_of_its_own() {
     }
 }
 
+/// While two secrets are valid, the note `addresses_old` names who still calls addresses made from the second one.
+#[test]
+fn an_address_made_from_the_second_secret_is_one_of_before() {
+    let two = with(&[slip(
+        SCHOOL,
+        "secrets = [{ env = \"DEMO_URL_SECRET\" }",
+        "secrets = [{ env = \"NEW\" }, { env = \"DEMO_URL_SECRET\" }",
+    )]);
+    let fresh = "b7Qx2mLr9TzK4vWc8NpY5sHd";
+    let mut set = env_example().0;
+    set.insert("NEW".to_owned(), fresh.to_owned());
+    let config = Config::from_files(&two, &Surroundings::new(set, surroundings().now)).expect("it is right");
+    let school = config.school("rost").expect("the school");
+    let of = |secret: &str| of_platform(&Secret::new(secret), "getcourse").reveal().to_owned();
+    assert_eq!(school.opened_by("getcourse", &of(fresh)), Some(Opened::Own));
+    assert_eq!(school.opened_by("getcourse", &of(SECRET)), Some(Opened::Old));
+}
+
 #[test]
 fn the_printed_addresses_are_whole_and_each_platform_has_its_own() {
     let config = load(&example()).expect("it is right");

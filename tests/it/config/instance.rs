@@ -47,8 +47,21 @@ fn a_slip_in_the_instance_is_told() {
     instance("\ndata", "\nproxies = [\"0.0.0.0/0\"]\ndata", "proxies.1", "everybody");
     instance("log = \"info\"", "log = \"inof\"", "log", "unknown level `inof`");
     instance("log = \"info\"", "log = \"waring\"", "log", "is `warn` meant?");
-    instance("log = \"info\"", "log = \"dozvn=debug\"", "log", "leaves out the program itself");
-    instance("log = \"info\"", "log = \"dozvon::worker=debug\"", "log", "leaves out the program itself");
+    instance("log = \"info\"", "log = \"dozvn=debug\"", "log", "leaves out errors and ALARMs");
+    for silent in [
+        "log = \"dozvon::worker=debug\"",
+        "log = \"off\"",
+        "log = \"info,dozvon=off\"",
+        "log = \"dozvon::worker=off,info\"",
+    ] {
+        instance("log = \"info\"", silent, "log", "leaves out errors and ALARMs");
+    }
+    instance(
+        "log = \"info\"",
+        "log = \"info,dozvon::worker::outboks=debug\"",
+        "log",
+        "is `dozvon::worker` meant",
+    );
     instance("log = \"info\"", "log = \"info,dozvon::wrker=debug\"", "log", "is `dozvon::worker` meant?");
     instance("operation = \"127.0.0.1:9180\"", "operation = \"127.0.0.1:8080\"", "operation", "another port");
     instance("listen = \"127.0.0.1:8080\"", "listen = \"127.0.0.1:0\"", "listen", "127.0.0.1:8080");

@@ -6,7 +6,9 @@ use dozvon::clock::TokioClock;
 use dozvon::process::SchoolId;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
-use dozvon::store::{CommitError, DeadOp, Delivery, DeliveryOp, Lease, Signs, Store, StoreError, Unit, key};
+use dozvon::store::{
+    CommitError, DeadOp, Delivery, DeliveryOp, Lease, LookFrom, Signs, Store, StoreError, Unit, Unlisted, key,
+};
 
 use super::world::*;
 use crate::support::folder::Folder;
@@ -177,6 +179,28 @@ async fn a_redis_that_stands_still_is_told_in_time_and_used_again() {
     assert_eq!(held(&store, &"kept".into()).await, before);
 }
 
+/// The counter is evicted with what has waited in the inbox: a delivery that still stands keeps its place for itself.
+#[tokio::test]
+async fn redis_may_lose_its_counter_and_gives_no_place_twice() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let (school, owner) = owned(&store, "kept").await;
+    commit(&store, &school, &owner, Unit { deliveries: vec![add("d1")], ..Unit::default() }).await;
+    let mut admin = server.admin();
+    redis::cmd("DEL").arg("dz:{kept}:n").exec(&mut admin).unwrap();
+    commit(&store, &school, &owner, Unit { deliveries: vec![add("d2")], ..Unit::default() }).await;
+    let places = |all: Vec<Delivery>| all.into_iter().map(|one| one.seq).collect::<Vec<_>>();
+    let seqs = places(store.deliveries(&school, 0, 9).await.unwrap());
+    assert!(seqs.len() == 2 && seqs[0] == 1 && seqs[1] > 1_000_000, "{seqs:?}");
+    // Only the store's token is left, and what was given is still in the memory of a process.
+    for gone in ["n", "out", "inbox", "dead"] {
+        redis::cmd("DEL").arg(format!("dz:{{kept}}:{gone}")).exec(&mut admin).unwrap();
+    }
+    commit(&store, &school, &owner, Unit { deliveries: vec![add("d3")], ..Unit::default() }).await;
+    let again = places(store.deliveries(&school, 0, 9).await.unwrap());
+    assert!(again.len() == 1 && again[0] > seqs[1], "{again:?}");
+}
+
 #[tokio::test]
 async fn redis_may_lose_its_scripts_and_its_counter() {
     let server = RedisServer::start();
@@ -213,20 +237,22 @@ async fn redis_says_which_records_are_gone_and_what_no_longer_stands_where_it_al
     };
     commit(&store, &school, &owner, unit).await;
     let signs = async || {
-        let renewed = store.renew(&school, &owner, &plan("c", 0), 60_000).await.unwrap();
+        let renewed = store.renew(&school, &owner, &plan("config", 0), 60_000).await.unwrap();
         renewed.1.kinds.and_then(|kinds| kinds.signs).expect("Redis counts")
     };
-    let all = Signs { wakes: true, records: true, links: true };
-    assert_eq!(signs().await, all);
-    assert_eq!(store.unlist_gone(&school, None).await, Ok((Vec::new(), None)));
+    let all = signs().await;
+    assert!(Signs::default() != all && signs().await == all, "{all:?}");
+    let start = LookFrom::default();
+    assert_eq!(store.unlist_gone(&school, &start).await, Ok(Unlisted::default()));
 
     let mut admin = server.admin();
     redis::cmd("DEL").arg("dz:{kept}:r:order/1").arg("dz:{kept}:links").exec(&mut admin).unwrap();
     let again = Unit { index: vec![("l0".to_owned(), Some("o0".to_owned()))], ..Unit::default() };
     commit(&store, &school, &owner, again).await;
     assert_eq!(signs().await, Signs { links: false, ..all });
-    assert_eq!(store.unlist_gone(&school, None).await, Ok((texts(&["order/1"]), None)));
-    assert_eq!(store.unlist_gone(&school, None).await, Ok((Vec::new(), None)), "told once");
+    let gone = Unlisted { records: texts(&["order/1"]), ..Unlisted::default() };
+    assert_eq!(store.unlist_gone(&school, &start).await, Ok(gone.clone()));
+    assert_eq!(store.unlist_gone(&school, &start).await, Ok(Unlisted::default()), "told once");
     let listed = store.scan(&school, "order/", None, 9).await.unwrap();
     assert_eq!(listed.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), texts(&["order/2"]));
 
@@ -234,6 +260,59 @@ async fn redis_says_which_records_are_gone_and_what_no_longer_stands_where_it_al
     redis::cmd("DEL").arg("dz:{kept}:names").exec(&mut admin).unwrap();
     commit(&store, &school, &owner, Unit { put: vec![put("order/2", 1, "y")], ..Unit::default() }).await;
     assert_eq!(store.scan(&school, "order/", None, 9).await.unwrap().len(), 1);
+}
+
+/// Each list that may be empty has a sign, which nobody counts and which stands again at once.
+#[tokio::test]
+async fn redis_says_which_list_is_gone_also_if_it_was_empty() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    fill(&store).await;
+    let (school, owner) = (SchoolId::from("kept"), fence("owner"));
+    let signs = async || {
+        let renewed = store.renew(&school, &owner, &plan("config", 0), 60_000).await.unwrap();
+        renewed.1.kinds.and_then(|kinds| kinds.signs).expect("Redis counts")
+    };
+    let mut admin = server.admin();
+    for (place, list) in ["promised", "inbox", "out", "dead"].into_iter().enumerate() {
+        let key = format!("dz:{{kept}}:{list}");
+        redis::cmd("DEL").arg(&key).exec(&mut admin).unwrap();
+        let stands = |signs: Signs| [signs.promised, signs.inbox, signs.out, signs.dead][place];
+        let seen = [signs().await, signs().await].map(stands);
+        assert_eq!(seen, [false, true], "{list}");
+    }
+    let counts = store.counts(&school).await.unwrap();
+    assert_eq!((counts.inbox, counts.deliveries, counts.dead, counts.wakes), (0, 0, 0, 1), "{counts:?}");
+    assert_eq!(store.next_wake(&school).await.unwrap().map(|wake| wake.at_ms), Some(5));
+}
+
+/// What was written again before it was looked for is told, too, and a delivery of which only the place is left.
+#[tokio::test]
+async fn redis_says_which_records_were_lost_and_written_again() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let (school, owner) = owned(&store, "kept").await;
+    let mut admin = server.admin();
+    let start = LookFrom::default();
+    commit(&store, &school, &owner, Unit { put: vec![put("order/1", 0, "x")], ..Unit::default() }).await;
+    assert_eq!(store.unlist_gone(&school, &start).await, Ok(Unlisted::default()), "a new one");
+    let two = Unit { deliveries: vec![add("d7"), add("d8")], ..Unit::default() };
+    commit(&store, &school, &owner, two).await;
+    redis::cmd("DEL").arg("dz:{kept}:r:order/1").arg("dz:{kept}:d:d7").exec(&mut admin).unwrap();
+    commit(&store, &school, &owner, Unit { put: vec![put("order/1", 0, "x")], ..Unit::default() }).await;
+    let gone =
+        Unlisted { records: texts(&["order/1"]), deliveries: vec!["d7".into()], ..Unlisted::default() };
+    assert_eq!(store.unlist_gone(&school, &start).await, Ok(gone));
+    assert_eq!(store.unlist_gone(&school, &start).await, Ok(Unlisted::default()));
+    assert_eq!(store.counts(&school).await.unwrap().deliveries, 1);
+    // Deliveries are found by id, also if no list has them.
+    for (is_listed, seq) in [(true, store.deliveries(&school, 0, 9).await.unwrap()[0].seq), (false, 0)] {
+        if !is_listed {
+            redis::cmd("DEL").arg("dz:{kept}:out").exec(&mut admin).unwrap();
+        }
+        let found = store.pending(&school, &["d7".into(), "d8".into()]).await.unwrap();
+        assert!(found[0].is_none() && found[1].as_ref().map(|one| one.seq) == Some(seq), "{found:?}");
+    }
 }
 
 /// Finished objects must not pile up, and no key of a school may leave its node.
@@ -260,9 +339,16 @@ async fn redis_keeps_nothing_of_what_is_done_with() {
     // The record that a request was accepted expires by itself.
     left.retain(|key| redis::cmd("PTTL").arg(key).query::<i64>(&mut admin).unwrap() < 0);
     left.sort();
-    let school = ["beat", "items", "j:o0", "n", "names", "plan", "r:order/1", "raw", "token"]
-        .map(|name| format!("dz:{{kept}}:{name}"));
+    let school =
+        ["beat", "dead", "inbox", "items", "j:o0", "n", "names", "out", "plan", "promised", "r:order/1"];
+    let school = [&school[..], &["raw", "token"]].concat();
+    let school: Vec<String> = school.into_iter().map(|name| format!("dz:{{kept}}:{name}")).collect();
     assert_eq!(left, [&["dz:secret:token".to_owned()], &school[..]].concat());
+    for list in ["dead", "inbox", "out", "promised"] {
+        let left: Vec<String> =
+            redis::cmd("ZRANGE").arg(format!("dz:{{kept}}:{list}")).arg(0).arg(-1).query(&mut admin).unwrap();
+        assert_eq!(left, ["sign"], "{list}");
+    }
     for stream in ["items", "raw"] {
         let entries: u64 = redis::cmd("XLEN").arg(format!("dz:{{kept}}:{stream}")).query(&mut admin).unwrap();
         assert_eq!(entries, 0, "{stream}");

@@ -310,7 +310,7 @@ impl Program {
         self.signal("-HUP").await;
     }
 
-    async fn signal(&self, signal: &str) {
+    pub async fn signal(&self, signal: &str) {
         let id = self.process.id().expect("it runs").to_string();
         let told = Command::new("kill").args([signal, &id]).status().await;
         assert!(told.expect("kill is on the path").success());
@@ -348,8 +348,13 @@ impl Program {
     }
 
     /// Stops it like a supervisor: the exit code after `SIGTERM`.
-    pub async fn terminate(mut self) -> Option<i32> {
+    pub async fn terminate(self) -> Option<i32> {
         self.signal("-TERM").await;
+        self.ended().await
+    }
+
+    /// The exit code of one that was told to stop.
+    pub async fn ended(mut self) -> Option<i32> {
         let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
         ended.expect("it drains in time").expect("it ends").code()
     }

@@ -13,6 +13,7 @@ use minijinja::{Environment, Expression, context};
 
 use super::check::{self, Flaw, Kind, Names};
 use super::template::{Source, environment};
+use super::truth;
 
 /// What is known of an order, or of an unknown caller, when its route is chosen.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,16 +60,23 @@ const LETTERS_MAX: usize = 2000;
 /// Whether the condition holds; otherwise why that cannot be said.
 pub fn holds(when: &str, facts: &Facts) -> Result<bool, String> {
     let env = environment();
-    let expression = env.compile_expression(when).map_err(|error| said(&error))?;
-    let mut failed = None;
+    env.compile_expression(when).map_err(|error| said(&error))?;
+    let (mut failed, mut is_known) = (None, true);
     for offer in each(&facts.offers) {
-        match asked(&expression, facts, offer) {
-            Ok(true) => return Ok(true),
-            Ok(false) => {}
-            Err(error) => failed = Some(missing(when, facts).unwrap_or_else(|| said(&error))),
+        let mut ask = |part: &str| {
+            let asked = env.compile_expression(part).and_then(|part| asked(&part, facts, offer));
+            asked.map_err(|error| failed = Some(said(&error))).ok()
+        };
+        match truth::of(when, &mut ask) {
+            Some(true) => return Ok(true),
+            Some(false) => {}
+            None => is_known = false,
         }
     }
-    failed.map_or(Ok(false), Err)
+    match is_known {
+        true => Ok(false),
+        false => Err(missing(when, facts).or(failed).unwrap_or_default()),
+    }
 }
 
 /// The value of an expression that has to be a number; `None` if it is not.
@@ -211,6 +219,11 @@ mod tests {
             ("'ученики' in groups", Ok(true)),
             ("'vip' in tags", Err("tags".to_owned())),
             ("'vip' not in tags", Err("tags".to_owned())),
+            // What is known decides wherever it stands.
+            ("'vip' in tags or (offer == '77' and cost_sum > 1)", Ok(true)),
+            ("not ('vip' in tags or offer == '78' or offer == '5512874') ", Err("tags".to_owned())),
+            ("not ('vip' in tags) and offer == '78'", Ok(false)),
+            ("('vip' in tags) or ('курс' in (positions | lower))", Ok(true)),
             // One offer that fits needs nothing else.
             ("offer == '77' or 'vip' in tags", Ok(true)),
         ] {
@@ -232,6 +245,7 @@ mod tests {
     fn a_wrong_condition_is_told_with_what_is_allowed() {
         wrong("cost_sum >= '30000'", "a text is compared with a number");
         wrong("offer == 5512874", "`offer` is a text and is compared with a number");
+        wrong("offer >= '5512874'", "`offer` is put in order by its letters | one of the numbers: cost_sum");
         wrong("offer in [5512874]", "`offer` is a text and is compared with a number");
         wrong("5512874 in offers", "`offers` holds texts and is asked for a number");
         wrong("offers == '5512874'", "`offers` is a list");

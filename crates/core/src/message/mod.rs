@@ -10,4 +10,5 @@ pub mod phrase;
 mod sample;
 mod template;
 pub mod text;
+mod truth;
 pub mod vars;

@@ -204,27 +204,31 @@ pub(super) fn fnv(text: &str) -> u64 {
 }
 
 /// «24 ноября в 11:00» in the reader's zone, with no-break spaces inside the date and before the hour.
-pub fn say_time(at: At, zone: Tz) -> String {
+pub fn say_time(at: At, zone: Tz, now: At) -> String {
     let local = at.with_timezone(&zone);
-    format!("{} в\u{a0}{:02}:{:02}", say_day(at, zone), local.hour(), local.minute())
+    format!("{} в\u{a0}{:02}:{:02}", say_day(at, zone, now), local.hour(), local.minute())
 }
 
 /// «во вторник, 24 ноября, в 11:00».
-pub fn say_on(at: At, zone: Tz) -> String {
+pub fn say_on(at: At, zone: Tz, now: At) -> String {
     const DAYS: [&str; 7] =
         ["в понедельник", "во вторник", "в среду", "в четверг", "в пятницу", "в субботу", "в воскресенье"];
     let local = at.with_timezone(&zone);
     let day = DAYS.get(local.weekday().num_days_from_monday() as usize).copied().unwrap_or_default();
-    format!("{day}, {}, в\u{a0}{:02}:{:02}", say_day(at, zone), local.hour(), local.minute())
+    format!("{day}, {}, в\u{a0}{:02}:{:02}", say_day(at, zone, now), local.hour(), local.minute())
 }
 
 /// «24 ноября».
-pub fn say_day(at: At, zone: Tz) -> String {
-    say_date(at.with_timezone(&zone).date_naive())
+pub fn say_day(at: At, zone: Tz, now: At) -> String {
+    let date = |at: At| at.with_timezone(&zone).date_naive();
+    say_date(date(at), date(now))
 }
 
-/// «24 ноября» of a date.
-pub fn say_date(date: NaiveDate) -> String {
+/// A day of another year that is further off is said with its year: without it, it might be one that is past.
+const YEAR_DAYS: i64 = 150;
+
+/// «24 ноября», or «24 ноября 2027 года».
+pub fn say_date(date: NaiveDate, today: NaiveDate) -> String {
     const MONTHS: [&str; 12] = [
         "января",
         "февраля",
@@ -239,7 +243,10 @@ pub fn say_date(date: NaiveDate) -> String {
         "ноября",
         "декабря",
     ];
-    format!("{}\u{a0}{}", date.day(), MONTHS.get(date.month0() as usize).copied().unwrap_or_default())
+    let month = MONTHS.get(date.month0() as usize).copied().unwrap_or_default();
+    let is_far = date.year() != today.year() && (date - today).num_days() > YEAR_DAYS;
+    let year = if is_far { format!("\u{a0}{}\u{a0}года", date.year()) } else { String::new() };
+    format!("{}\u{a0}{month}{year}", date.day())
 }
 
 /// «28.11»: a date as managers type it.

@@ -1,7 +1,7 @@
 //! Events: everything that can happen to a case. Intake makes them from the platforms' signals, when it has
 //! found the order. They contain our ids instead of a platform's wherever ours are known. Enter at [`Event`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,15 @@ pub enum News {
     MoneyWent { order: OrderId, sum: Money },
     /// Money of `order` seems to have been moved to this one (L16).
     MoneyCame { order: OrderId, sum: Money },
+    /// A number or an address had joined this order to a client, and a person undid it (Q4).
+    SetApart,
+    /// `order` is another client's: it had been joined to this order's client (Q4).
+    Left {
+        order: OrderId,
+        /// The number that people see.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
+    },
 }
 
 /// Who created an order: decides between the pause (L2) and the short path (L3).
@@ -111,6 +120,25 @@ pub struct OrderFacts {
 }
 
 impl OrderFacts {
+    /// These facts, and what an earlier report said and they do not. Its money counts for itself: status, paid, left.
+    pub fn over(self, earlier: &OrderFacts) -> Self {
+        let source = earlier.source.clone().into_iter().chain(self.source).collect();
+        Self {
+            gc_id: self.gc_id.or_else(|| earlier.gc_id.clone()),
+            number: self.number.or_else(|| earlier.number.clone()),
+            created_at: self.created_at.or(earlier.created_at),
+            author: self.author.or(earlier.author),
+            offers: if self.offers.is_empty() { earlier.offers.clone() } else { self.offers },
+            positions: self.positions.or_else(|| earlier.positions.clone()),
+            cost: self.cost.or_else(|| earlier.cost.clone()),
+            payment_link: self.payment_link.or_else(|| earlier.payment_link.clone()),
+            manager: self.manager.or_else(|| earlier.manager.clone()),
+            pipeline: self.pipeline.or(earlier.pipeline),
+            source,
+            ..self
+        }
+    }
+
     /// Read back, so that even less money than before counts (L16).
     pub fn is_read_back(&self) -> bool {
         self.confirmed && !self.trusted
@@ -150,6 +178,9 @@ pub struct ClientFacts {
     /// A number or an address alone named the person: what differs from the record comes after it (F100).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub guessed: bool,
+    /// What named the person then (Q4).
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub by: BTreeSet<SameWay>,
     /// Other persons with the same number or address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Alike>,

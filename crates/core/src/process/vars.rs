@@ -86,7 +86,11 @@ pub(super) fn for_letter(mut vars: Vars) -> Vars {
     if !is_name && !cut("M2.greets") {
         (*name, *first_name) = (String::new(), String::new());
     }
-    let OrderVars { number, called, source, .. } = &mut vars.order;
+    let OrderVars { number, called, source, positions, .. } = &mut vars.order;
+    if !cut("M2.positions") {
+        let safe = positions.lines().filter(|line| !is_link(line));
+        *positions = safe.collect::<Vec<_>>().join("\n");
+    }
     let ClientVars { phone_words, phone_typed, email_typed, .. } = &mut vars.client;
     let typed = [number, called, phone_words, phone_typed, email_typed, &mut vars.who];
     typed.into_iter().chain(source.values_mut()).filter(|text| is_link(text)).for_each(String::clear);
@@ -125,8 +129,8 @@ fn ahead(client: Tz, school: Tz, now: At) -> String {
 }
 
 /// The moment that a text is about, in its reader's zone.
-pub(super) fn about(vars: &mut Vars, at: At, zone: Tz) {
-    (vars.time, vars.day) = (say_time(at, zone), say_day(at, zone));
+pub(super) fn about(vars: &mut Vars, at: At, zone: Tz, now: At) {
+    (vars.time, vars.day) = (say_time(at, zone, now), say_day(at, zone, now));
 }
 
 /// Dates that a manager might type today: on the next two days on which the school works and the client may be

@@ -172,12 +172,15 @@ impl GetCourse {
         id
     }
 
+    /// The id of the next order that has none of its own.
+    pub fn next_order_id(&self) -> i64 {
+        (self.next_order..).find(|id| !self.orders.contains_key(id)).unwrap_or(self.next_order)
+    }
+
     /// A new order with the status `new`; a free one is completed at once.
     pub fn create_order(&mut self, now: DateTime<Utc>, new: NewOrder) -> i64 {
-        while self.orders.contains_key(&self.next_order) {
-            self.next_order += 1;
-        }
-        let id = new.id.unwrap_or(self.next_order);
+        let id = new.id.unwrap_or_else(|| self.next_order_id());
+        self.next_order = self.next_order_id();
         let number = new.number.unwrap_or_else(|| self.next_number.to_string());
         self.next_number += 1;
         let status = if new.cost == 0 { "payed" } else { "new" };

@@ -53,7 +53,8 @@ impl AmoAttempt<'_> {
         // The person had a contact that is gone now: another may exist that the mirror does not know yet.
         let sure = sure && known.is_none();
         let linked = known.and_then(|id| id.parse().ok());
-        for id in linked.into_iter().chain(of_lead.filter(|id| Some(*id) != linked)) {
+        let of_lead = of_lead.filter(|id| Some(*id) != linked && (linked.is_some() || !apart.contains(id)));
+        for id in linked.into_iter().chain(of_lead) {
             if let Some(contact) = newest.as_ref().filter(|contact| contact.id == id) {
                 return Ok(Some(contact.clone()));
             }
@@ -69,6 +70,18 @@ impl AmoAttempt<'_> {
             Some(contact) if !is_merged && self.is_anothers(contact.id).await? => Ok(None),
             found => Ok(found),
         }
+    }
+
+    /// The contacts of the lead that are other clients', if this one has none yet: the lead's order had been joined to
+    /// one of them (Q4).
+    pub(super) async fn strangers(&self, person: &PersonFacts, of_lead: &[u64]) -> Result<Vec<u64>, Fault> {
+        if person.apart_from.is_empty()
+            || self.links.find(&link::contact(&self.command.client)).await?.is_some()
+        {
+            return Ok(Vec::new());
+        }
+        let apart = self.contacts_of(&person.apart_from).await?;
+        Ok(apart.into_iter().filter(|id| of_lead.contains(id)).collect())
     }
 
     /// The contacts of other clients (F100).

@@ -1,7 +1,7 @@
 //! The courier against a scripted GetCourse: which requests it makes, and what each answer leads to.
 
 use super::*;
-use crate::platform::fake::{FakeHttp, FakeLinks};
+use crate::platform::fake::{FakeHttp, FakeLinks, class};
 use crate::platform::http::{NoResponse, Request, Response};
 use crate::process::{ClientId, CommandId, RefusalReason};
 use crate::secret::Secret;
@@ -41,15 +41,7 @@ impl Run {
     }
 
     fn class(&self) -> &'static str {
-        match &self.result {
-            Ok(_) => "done",
-            Err(Fault::Later { .. }) => "later",
-            Err(Fault::Never { .. }) => "never",
-            Err(Fault::Unclear { .. }) => "unclear",
-            Err(Fault::Denied { .. }) => "denied",
-            Err(Fault::Missing { .. }) => "missing",
-            Err(Fault::Soon { .. }) => "soon",
-        }
+        class(&self.result)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Settings, wire};
+use crate::platform::Fault;
 use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::secret::Secret;
 
@@ -37,4 +38,14 @@ impl Api {
     pub async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         self.http.send(request).await
     }
+}
+
+/// Mango's result code, in the body of both editions of the API.
+pub fn said(response: &Response) -> Option<i64> {
+    let body = response.json().ok()?;
+    ["result", "code"].into_iter().find_map(|name| wire::int(&body[name])).filter(|code| *code > 0)
+}
+
+pub fn denied(result: i64) -> Fault {
+    Fault::denied(format!("mango {result}: wrong key or signature"))
 }

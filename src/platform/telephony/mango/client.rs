@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::{Api, code, wire};
+use super::api::{self, said};
+use super::{Api, code};
 use crate::platform::Fault;
 use crate::platform::http::Response;
 use crate::platform::telephony::start::{self, Start, Starter};
@@ -81,12 +82,6 @@ impl Starter for MangoClient {
     }
 }
 
-/// Mango's result code, in the body of both editions of the API.
-fn said(response: &Response) -> Option<i64> {
-    let body = response.json().ok()?;
-    ["result", "code"].into_iter().find_map(|name| wire::int(&body[name])).filter(|code| *code > 0)
-}
-
 fn is_wrong_request(response: &Response) -> bool {
     response.status == 401 || said(response).is_some_and(|code| (3100..3200).contains(&code))
 }
@@ -97,9 +92,7 @@ fn judge(response: &Response) -> Result<(), Fault> {
     match said(response) {
         Some(result) if ok && code::is_accepted(result) => Ok(()),
         None if ok => Ok(()),
-        Some(result @ (3101 | 3102 | 3105)) => {
-            Err(Fault::denied(format!("mango {result}: wrong key or signature")))
-        }
+        Some(result) if code::is_denial(result) => Err(api::denied(result)),
         Some(result @ (4501 | 5001 | 5002 | 5008)) => Err(Fault::later(format!("mango {result}"))),
         Some(result) => Err(Fault::never(format!("mango {result}: the call was not started"))),
         None => Err(start::refused("mango", response)),
@@ -111,8 +104,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::platform::fake::FakeHttp;
-    use crate::platform::telephony::start::tests::{class, response};
+    use crate::platform::fake::{FakeHttp, class};
+    use crate::platform::telephony::start::tests::response;
     use crate::secret::Secret;
 
     fn client(http: Arc<FakeHttp>) -> MangoClient {

@@ -29,6 +29,11 @@ pub fn is_accepted(code: i64) -> bool {
     code / 100 == 10
 }
 
+/// The account's key or signature is wrong.
+pub fn is_denial(code: i64) -> bool {
+    matches!(code, 3101 | 3102 | 3105)
+}
+
 fn known(code: i64, outbound: bool) -> Option<Outcome> {
     Some(match code {
         1100 | 1111 | 1160..=1164 | 1170 | 1171 | 1190..=1192 | 1200 => Outcome::NoAnswer,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{Api, wire};
+use super::{Api, api, code, wire};
 use crate::platform::Fault;
 use crate::platform::telephony::extensions::{self, Extensions};
 use crate::process::Urgency;
@@ -19,7 +19,10 @@ impl Extensions for MangoExtensions {
         let request = self.0.request("config/users/request", &json!({})).urgency(Urgency::Backfill);
         let response = self.0.send(request).await.map_err(extensions::no_response)?;
         let body = response.json().unwrap_or_default();
-        let users = body["users"].as_array().ok_or_else(|| extensions::refused("mango", &response))?;
+        let users = body["users"].as_array().ok_or_else(|| match api::said(&response) {
+            Some(result) if code::is_denial(result) => api::denied(result),
+            _ => extensions::refused("mango", &response),
+        })?;
         Ok(users.iter().filter_map(|user| wire::text(&user["telephony"]["extension"])).collect())
     }
 }

@@ -89,7 +89,8 @@ fn judge(response: &Response) -> Result<Option<String>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::telephony::start::tests::{class, response};
+    use crate::platform::fake::class;
+    use crate::platform::telephony::start::tests::response;
 
     #[test]
     fn hashes_are_the_sheets() {

@@ -11,8 +11,6 @@ use crate::signal::Signal;
 
 impl FormEvents for Settings {
     const NAME: &'static str = "sipuni";
-    /// «Save» in the cabinet tries the address without a call (1).
-    const MARKS: &'static [&'static str] = &["event", "call_id"];
     const EVENTS: (&'static str, &'static [&'static str]) = ("event", &["1", "2", "3", "4", "5", "6"]);
 
     const KNOWN: &'static [&'static str] = &[

@@ -125,7 +125,8 @@ fn judge(response: &Response) -> Result<Vec<String>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::telephony::start::tests::{class, response};
+    use crate::platform::fake::class;
+    use crate::platform::telephony::start::tests::response;
 
     #[test]
     fn answers_mean_what_the_sheet_says() {

@@ -11,7 +11,6 @@ use crate::signal::Signal;
 
 impl FormEvents for Settings {
     const NAME: &'static str = "telphin";
-    const MARKS: &'static [&'static str] = &["eventtype", "callid"];
     const EVENTS: (&'static str, &'static [&'static str]) =
         ("eventtype", &["dial-in", "dial-out", "answer", "hangup", "message-in", "message-out", "voicemail"]);
 

@@ -95,7 +95,8 @@ fn signed_in(response: &Response) -> Result<(Secret, i64), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::telephony::start::tests::{class, response};
+    use crate::platform::fake::class;
+    use crate::platform::telephony::start::tests::response;
 
     #[test]
     fn a_token_without_a_life_lives_an_hour() {

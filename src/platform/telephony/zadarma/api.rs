@@ -67,7 +67,8 @@ fn judge(response: &Response) -> Result<Vec<String>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::telephony::start::tests::{class, response};
+    use crate::platform::fake::class;
+    use crate::platform::telephony::start::tests::response;
 
     #[test]
     fn requests_are_signed_as_the_sheet_says() {

@@ -27,7 +27,6 @@ pub struct Account {
 
 impl FormEvents for Account {
     const NAME: &'static str = "zadarma";
-    const MARKS: &'static [&'static str] = &["event"];
     const EVENTS: (&'static str, &'static [&'static str]) = (
         "event",
         &[
@@ -60,7 +59,6 @@ impl FormEvents for Account {
         "wait_dtmf",
         "ivr_saydigits",
         "ivr_saynumber",
-        "zd_echo",
     ];
 
     fn verify(&self, request: &RawRequest, _: &Fields) -> Result<(), Refused> {
@@ -130,6 +128,7 @@ mod tests {
             (Some(SIGNED), END.replace("11%3A00%3A00", "11%3A00%3A01")),
             (Some(SIGNED), END.replace("NOTIFY_OUT_END", "NOTIFY_END")),
             (Some(SIGNED), END.replace("NOTIFY_OUT_END", "NOTIFY_DANCE")),
+            (Some(SIGNED), END.replace("event=NOTIFY_OUT_END&", "")),
         ] {
             assert!(hooks().verify(&request("", signature, &body)).is_err(), "{signature:?} {body}");
         }

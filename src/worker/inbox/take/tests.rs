@@ -153,6 +153,47 @@ async fn an_order_that_is_decided_again_loses_nothing_to_its_former_commands() {
     assert_eq!(there, asked);
 }
 
+/// The store has lost a client, and not his order: its wake waits for him, nothing writes an empty record in his place,
+/// and when he is told again the wake is due as before.
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_client_is_lost_waits_until_he_is_told_again() {
+    let bench = bench().await;
+    let site = &bench.site;
+    bench.offer("first", said(&[order(Some("1".to_owned()))])).await;
+    assert!(is_worked_off(&bench).await);
+    let record = async |name: &str| {
+        let found = site.store.read(site.id(), &[name.to_owned()]).await.expect("memory");
+        found.into_iter().flatten().next()
+    };
+    let stored = record("order/gc-1").await.expect("it is told");
+    let order_now: Order = serde_json::from_slice(&stored.body).expect("an order");
+    let (name, (at, _)) =
+        (key::client(&order_now.client), crate::process::wake(&order_now).expect("a timer"));
+    let client = record(&name).await.expect("he is told");
+    let forget = vec![crate::store::Forget::Record { key: name.clone(), expect: client.version }];
+    let now = site.clock.now();
+    let due = vec![Wake {
+        member: Member::Order("gc-1".into()).to_string(),
+        at_ms: now.timestamp_millis(),
+        promised: false,
+    }];
+    site.doubt_until(now + TimeDelta::hours(2));
+    bench.commit(Unit { forget, wake: due.clone(), ..Unit::default() }).await;
+    site.restart_from_store();
+    let command = CommandId::from("gc-1.99");
+    let event = crate::process::Event::Receipt { command };
+    bench.append(&Item::Event { raw: None, order: "gc-1".into(), event }).await;
+    assert!(is_worked_off(&bench).await);
+    assert_eq!(record(&name).await, None);
+    let wake =
+        async || site.store.wake_of(site.id(), &due[0].member).await.expect("memory").expect("it is put off");
+    assert!(wake().await.at_ms > now.timestamp_millis() + 50_000);
+    bench.offer("again", said(&[order(Some("1".to_owned()))])).await;
+    assert!(is_worked_off(&bench).await);
+    assert!(record(&name).await.is_some());
+    assert_eq!(wake().await.at_ms, at.timestamp_millis());
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_many_signals_in_one_request_each_counts_once_and_only_the_bad_one_needs_a_person() {
     let bench = bench().await;

@@ -125,7 +125,8 @@ impl<'w> Walk<'w> {
                     let right = (&op.expr, self.kind(&op.expr));
                     match op.op {
                         CompareOpKind::In | CompareOpKind::NotIn => self.contains(expr, left, right),
-                        _ => self.compare(expr, left, right),
+                        CompareOpKind::Eq | CompareOpKind::Ne => self.compare(expr, left, right),
+                        _ => self.order(expr, left, right),
                     }
                     left = right;
                 }
@@ -209,7 +210,11 @@ impl<'w> Walk<'w> {
             | BinOpKind::Lte
             | BinOpKind::Gt
             | BinOpKind::Gte => {
-                self.compare(whole, (&of.left, left), (&of.right, right));
+                let (left, right) = ((&of.left, left), (&of.right, right));
+                match of.op {
+                    BinOpKind::Eq | BinOpKind::Ne => self.compare(whole, left, right),
+                    _ => self.order(whole, left, right),
+                }
                 Kind::Flag
             }
             BinOpKind::In => {
@@ -217,8 +222,28 @@ impl<'w> Walk<'w> {
                 Kind::Flag
             }
             BinOpKind::Concat => Kind::Text,
-            _ if left == right => left,
-            _ => Kind::Other,
+            BinOpKind::Add if (left, right) == (Kind::Text, Kind::Text) => Kind::Text,
+            // Either side may be what comes of it; a text among them is compared as a text.
+            BinOpKind::ScAnd | BinOpKind::ScOr => match [left, right] {
+                [one, other] if one == other => one,
+                sides if sides.contains(&Kind::Text) => Kind::Text,
+                _ => Kind::Other,
+            },
+            _ => {
+                for (side, kind) in [(&of.left, left), (&of.right, right)] {
+                    if kind == Kind::Text {
+                        self.not_a_number(
+                            whole,
+                            path(side),
+                            format!(
+                                "{} is a text, and nothing can be calculated with it",
+                                named(side, "this")
+                            ),
+                        );
+                    }
+                }
+                Kind::Number
+            }
         }
     }
 
@@ -239,6 +264,20 @@ impl<'w> Walk<'w> {
             Some(name) => format!("`{name}` is a text and is compared with a number"),
             None => "a text is compared with a number".to_owned(),
         };
+        self.not_a_number(whole, name, wrong);
+    }
+
+    /// The engine puts texts in the order of their letters: «9 000 ₽» stands behind «38 500 ₽».
+    fn order(&mut self, whole: &Expr<'_>, one: (&Expr<'_>, Kind), other: (&Expr<'_>, Kind)) {
+        if (one.1, other.1) != (Kind::Text, Kind::Text) {
+            return self.compare(whole, one, other);
+        }
+        let text = if path(one.0).is_some() { one.0 } else { other.0 };
+        let wrong = format!("{} is put in order by its letters", named(text, "a text"));
+        self.not_a_number(whole, path(text), wrong);
+    }
+
+    fn not_a_number(&mut self, whole: &Expr<'_>, name: Option<String>, wrong: String) {
         let sum = name.map(|name| format!("{name}_sum")).filter(|sum| self.names.known.contains_key(sum));
         let allowed = match (sum, self.names.numbers()) {
             (Some(sum), _) => format!("`{sum}`, which is a number"),
@@ -351,6 +390,12 @@ fn path(expr: &Expr<'_>) -> Option<String> {
     match expr {
         Expr::Var(var) => Some(var.id.to_owned()),
         Expr::GetAttr(of) => Some(format!("{}.{}", path(&of.expr)?, of.name)),
+        Expr::GetItem(of) => match &of.subscript_expr {
+            Expr::Const(name) => Some(format!("{}.{}", path(&of.expr)?, name.value.as_str()?)),
+            _ => None,
+        },
+        // `order.left or 0`
+        Expr::BinOp(of) if matches!(of.op, BinOpKind::ScOr) => path(&of.left),
         _ => None,
     }
 }

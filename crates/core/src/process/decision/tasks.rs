@@ -26,10 +26,10 @@ impl Decision<'_> {
         let mut vars = self.vars(Some(&to));
         vars.why = new.why.to_owned();
         if let Some(at) = new.time {
-            vars::about(&mut vars, at, self.process.zone);
+            vars::about(&mut vars, at, self.process.zone, self.now);
             vars.day_off = self.is_day_off(at);
         }
-        vars.due = say_on(new.due, self.process.zone);
+        vars.due = say_on(new.due, self.process.zone, self.now);
         vars.more = new.more;
         vars.later = new.due > self.now + LATER;
         let text = self.process.texts.render(&new.text, &vars).body;

@@ -14,9 +14,9 @@ impl Decision<'_> {
     /// A phrase of the library in the words of this school.
     pub fn words(&self, phrase: &Phrase) -> String {
         self.process.texts.phrase(phrase, &|told| match told {
-            Told::Time(at) => say_time(*at, self.process.zone),
-            Told::Day(at) => say_day(*at, self.process.zone),
-            Told::OnDay(at) => say_on(*at, self.process.zone),
+            Told::Time(at) => say_time(*at, self.process.zone, self.now),
+            Told::Day(at) => say_day(*at, self.process.zone, self.now),
+            Told::OnDay(at) => say_on(*at, self.process.zone, self.now),
             Told::Manager(manager) => self.name_of(&ManagerId(manager.clone())),
         })
     }

@@ -120,9 +120,9 @@ fn remind(d: &mut Decision) {
         return;
     }
     let due = d.case.order.plan.map(|plan| plan.due);
-    let zone = d.zone();
+    let (zone, now) = (d.zone(), d.now);
     let letter = d.draft(TextId::PartReminder, |vars| {
-        vars.day = due.map(|due| calendar::say_day(due, zone)).unwrap_or_default();
+        vars.day = due.map(|due| calendar::say_day(due, zone, now)).unwrap_or_default();
         vars.time.clone_from(&vars.day);
     });
     let said = parts::reminded(letter.leaves());

@@ -89,7 +89,8 @@ fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
         }
         if figures.confirm_call_back {
             let zone = d.zone();
-            d.letter_with("D5", TextId::TimeConfirmed, |vars| vars::about(vars, at, zone));
+            let now = d.now;
+            d.letter_with("D5", TextId::TimeConfirmed, |vars| vars::about(vars, at, zone, now));
         }
     });
     Heard::Taken
@@ -162,7 +163,8 @@ fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
         d.status(Status::PaymentWaiting, None);
         if !d.case.order.letters.contains_key(&TextId::ApplicationReceived) {
             // L3: the link is sent now if it has not been sent before.
-            d.letter_with("L3", TextId::WhereToPay, |vars| vars.day = say_day(day, school));
+            let now = d.now;
+            d.letter_with("L3", TextId::WhereToPay, |vars| vars.day = say_day(day, school, now));
         }
     });
     promised_day(d, day.with_timezone(&school).date_naive());
@@ -217,8 +219,8 @@ fn reminder(d: &mut Decision) {
         return;
     }
     d.urgent(Urgency::Promise, |d| {
-        let zone = d.process.zone;
-        let letter = d.draft(TextId::PaymentReminder, |vars| vars.day = say_day(day, zone));
+        let (zone, now) = (d.process.zone, d.now);
+        let letter = d.draft(TextId::PaymentReminder, |vars| vars.day = say_day(day, zone, now));
         d.turn("P1", promise::reminded(letter.leaves()));
         d.post("P1", letter);
     });

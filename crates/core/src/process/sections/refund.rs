@@ -184,7 +184,8 @@ fn start(d: &mut Decision, before: &Before) {
     ask(d);
     if d.figures().refund.letter {
         let (due, zone) = (time_to_answer(d), d.zone());
-        d.letter_with("L16", TextId::RefundSeen, |vars| vars::about(vars, due, zone));
+        let now = d.now;
+        d.letter_with("L16", TextId::RefundSeen, |vars| vars::about(vars, due, zone, now));
     }
 }
 

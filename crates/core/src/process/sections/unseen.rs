@@ -42,21 +42,21 @@ const READ_FIRST: TimeDelta = TimeDelta::seconds(30);
 /// G10: the route hangs on facts that the first report lacks and GetCourse can be asked for. The report itself is
 /// kept: it decides if no answer comes in time. Returns whether the order waits.
 fn read_first(d: &mut Decision, facts: &OrderFacts) -> bool {
-    let lacks = routing::reads_first(d.process, facts);
+    let before = d.case.order.told.clone();
+    let mut told = OrderFacts { client: ClientFacts::default(), ..facts.clone() };
+    if let Some(before) = &before {
+        told = told.over(before);
+        told.status = told.status.or(before.status.clone());
+        told.paid = told.paid.or(before.paid.clone());
+    }
+    let lacks = routing::reads_first(d.process, &told);
     if lacks.is_empty() || d.case.order.id.deal().is_none() || cut("G10.read_first") {
         return false;
     }
-    d.case.client.learn(&facts.client);
-    let mut told = OrderFacts { client: ClientFacts::default(), ..facts.clone() };
-    let before = d.case.order.told.take();
-    let is_new = before.is_none();
-    if let Some(before) = before {
-        told.status = told.status.or(before.status);
-        told.paid = told.paid.or(before.paid);
-        told.manager = told.manager.or(before.manager);
-    }
+    let own = d.case.order.id.clone();
+    d.case.client.told_by(&own, &facts.client, &d.process.texts);
     d.case.order.told = Some(Box::new(told));
-    if is_new {
+    if before.is_none() {
         let order = &mut d.case.order;
         order.gc_id = order.gc_id.take().or(order.id.deal().map(str::to_owned));
         d.read_order();
