@@ -17,7 +17,7 @@ async fn a_contact_is_in_the_mirror_only_as_it_was_read() {
     async fn found(known: &Known, key: &str) -> Vec<u64> {
         link::contacts(known.book.link(key).await.expect("memory").as_deref())
     }
-    for (contact, order, urgency) in [(501, "gc-1", Urgency::Hot), (900, "contact-900", Urgency::Usual)] {
+    for (contact, order, urgency) in [(501, "gc-1", Urgency::Hot), (900, "contact-900", Urgency::Backfill)] {
         let told = known.aims(seen(contact, &[&anna], 0, false)).await;
         let ask = told.ask.clone().expect("it is read first");
         assert_eq!((ask.order.to_string().as_str(), ask.urgency), (order, urgency));
