@@ -436,6 +436,12 @@ pub trait Store: Send + Sync + 'static {
         Ok(Unlisted::default())
     }
 
+    /// After a loss: records that stand and whose names are lost are scanned again. A store that loses no single
+    /// keys has nothing to do.
+    async fn relist(&self, _school: &SchoolId) -> StoreResult<()> {
+        Ok(())
+    }
+
     /// The pending deliveries of these ids; with place 0 if the list of deliveries has lost it.
     async fn pending(&self, school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>>;
 

@@ -71,6 +71,9 @@ async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
         site.forget_wakes();
     }
     if *sweep_at <= now {
+        if site.is_in_doubt(now) {
+            site.store.relist(site.id()).await?;
+        }
         sweep(site).await?;
         if site.is_in_doubt(now) {
             // First the outbox gives back what this process knows.

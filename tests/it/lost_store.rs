@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::process::{
     FIRST, ORDERS, answer_late, bench, everything_stands, nothing_is_doubled, number, tell,
 };
-use crate::support::program::{Program, StoreKind, TestBed, get, until};
+use crate::support::program::{Program, StoreKind, TestBed, get, rost, until};
 
 /// A bridge that has not worked on after this does not work on. How soon it does is measured by `deploy/faults.sh`.
 const SOON: Duration = Duration::from_secs(40);
@@ -60,6 +60,25 @@ async fn an_evicted_part_is_noticed_and_made_again() {
     let lost = until("the count of what is gone", async || lost(&bridge).await).await;
     assert_eq!((&lost["kind"], &lost["orders"]), (&"part".into(), &0.into()), "{lost}");
     until("the same wakes", async || (bridge.count("wakes").await == before).then_some(())).await;
+    until("a bridge that is well again", async || is_well(&bridge).await.filter(|well| *well)).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// The list of names and the wakes are evicted long after the orders came: nobody tells them again, their records stand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_whose_names_and_wakes_are_evicted_get_both_again() {
+    let (mut bench, bridge) = with_two_orders().await;
+    // The next process remembers no request of theirs.
+    assert_eq!(bridge.terminate().await, Some(0));
+    let bridge = bench.start().await;
+    bridge.settled().await;
+    let before = bridge.count("wakes").await;
+    assert!(before > 2, "two orders and the canary");
+    ["names", "wake", "promised"].into_iter().for_each(|key| evict(&mut bench, key));
+    until("the count of what is gone", async || lost(&bridge).await).await;
+    until("the same wakes", async || (bridge.count("wakes").await == before).then_some(())).await;
+    let listed = bench.store().await.scan(&rost(), "order/", None, 9).await.expect("it answers");
+    assert_eq!(listed.len(), 2);
     until("a bridge that is well again", async || is_well(&bridge).await.filter(|well| *well)).await;
     assert_eq!(bridge.terminate().await, Some(0));
 }

@@ -18,6 +18,9 @@ use crate::store::{
 /// Names of records, and deliveries, that one call of `Store::unlist_gone` looks at.
 const LOOKED_AT: usize = 500;
 
+/// Keys that one step of [`RedisStore::list_again`] looks at: less than a millisecond of the server.
+const SCANNED: usize = 1_000;
+
 const LEASE_KEYS: [&str; 14] = [
     "lease", "plan", "token", "n", "out", "wake", "promised", "names", "links", "beat", "inbox", "dead",
     "raw", "items",
@@ -45,6 +48,19 @@ impl RedisStore {
         let gone = self.unlisted(&keys.one("out"), &ids, |id| keys.delivery(id)).await?;
         let deliveries = gone.iter().map(|id| id.as_str().into()).collect();
         Ok(Unlisted { records, deliveries, next })
+    }
+
+    /// Lists all records that stand. Looks at every key of the server, so it is for the time after a loss.
+    pub(super) async fn list_again(&self, school: &SchoolId) -> StoreResult<()> {
+        let keys = SchoolKeys::of(school);
+        let mut cursor = "0".to_owned();
+        loop {
+            let mut call = self.scripts.relist.key(keys.one("names"));
+            cursor = self.run(call.arg(&cursor).arg(keys.record("")).arg(SCANNED)).await?;
+            if cursor == "0" {
+                return Ok(());
+            }
+        }
     }
 
     /// Takes out of a list those whose own key is gone.

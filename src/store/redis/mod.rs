@@ -388,6 +388,10 @@ impl Store for RedisStore {
         self.listed_and_gone(school, from).await
     }
 
+    async fn relist(&self, school: &SchoolId) -> StoreResult<()> {
+        self.list_again(school).await
+    }
+
     async fn pending(&self, school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>> {
         self.pending_of(school, ids).await
     }

@@ -260,6 +260,15 @@ async fn redis_says_which_records_are_gone_and_what_no_longer_stands_where_it_al
     redis::cmd("DEL").arg("dz:{kept}:names").exec(&mut admin).unwrap();
     commit(&store, &school, &owner, Unit { put: vec![put("order/2", 1, "y")], ..Unit::default() }).await;
     assert_eq!(store.scan(&school, "order/", None, 9).await.unwrap().len(), 1);
+    redis::cmd("DEL").arg("dz:{kept}:names").exec(&mut admin).unwrap();
+    commit(&store, &"kept-2".into(), &owned(&store, "kept-2").await.1, unit_of_order("order/9")).await;
+    store.relist(&school).await.unwrap();
+    let listed = store.scan(&school, "", None, 9).await.unwrap();
+    assert_eq!(listed.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), texts(&[key::EPOCH, "order/2"]));
+}
+
+fn unit_of_order(name: &str) -> Unit {
+    Unit { put: vec![put(name, 0, "x")], ..Unit::default() }
 }
 
 /// Each list that may be empty has a sign, which nobody counts and which stands again at once.
