@@ -135,7 +135,7 @@ pub async fn is_known(store: &dyn Store, school: &SchoolId, mention: &Mention) -
 
 /// Asks the school's owner to erase the person.
 pub async fn erase(store: &dyn Store, school: &SchoolId, mention: Mention) -> StoreResult<()> {
-    store.append(school, &Item::Erase { mention }.to_bytes(), wall_now()).await?;
+    store.append(school, &Item::Erase { mention, is_last: false }.to_bytes(), wall_now()).await?;
     store.ring(school).await
 }
 

@@ -7,12 +7,14 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::config::fake::noon;
+use crate::intake::forget::Mention;
 use crate::platform::{HookAnswer, Hooks, Reception, Refused, Try, Undecodable, Verified};
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
 use crate::process::{Ask, At, CommandId, LeadRole, Money, Order, Phone, ReadBack};
 use crate::request::{IdempotencyKey, RawRequest};
 use crate::signal::{CallWhat, FinalRecord, Leg, LegState, SeenOrder};
-use crate::store::Seq;
+use crate::spool::{Saved, Spools};
+use crate::store::{Offer, Seq};
 use crate::worker::fake::{Bench, asked, letter};
 
 const ANNA: &str = "+79035550101";
@@ -324,4 +326,40 @@ async fn a_dead_entry_that_is_tried_again_is_worked_or_dead_again() {
     let kept = Envelope::read(&letter.body).expect("a request");
     let first = Envelope::read(&request("pbxz", b"x".to_vec())).expect("a request");
     assert!(kept == Envelope { raw: Some(802), ..first }, "{kept:?}");
+}
+
+/// It came before the erasure, and waits on the disk of this machine meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_in_the_spool_does_not_outlive_an_erasure() {
+    let folder = std::env::temp_dir().join(format!("dozvon-erase-{}", crate::secret::random_token()));
+    let spool = Spools::new(&folder, 1).of(&"rost".into());
+    let told: Arc<dyn Hooks> = Arc::new(Told);
+    let hooks = BTreeMap::from([("told", told)]);
+    let mut bench = Bench::over(Arc::default(), hooks, Some(spool.clone())).await;
+    bench.work().await;
+    let site = bench.site.clone();
+    let offer = |id: &str| Offer {
+        id: id.to_owned(),
+        key: IdempotencyKey::Always,
+        at: noon(),
+        raw: said(&[order(Some(id.to_owned()))]),
+    };
+    bench.store.set_away(true);
+    for id in ["1", "2"] {
+        assert_eq!(spool.keep(&*site.store, site.id(), offer(id)).await, Ok(Saved::Spooled));
+    }
+    bench.store.set_away(false);
+    let mention = Mention::typed(Some(ANNA), None).expect("a number");
+    crate::person::erase(&*site.store, site.id(), mention).await.expect("memory");
+    site.inbox_bell.notify_one();
+    let mut turns = 0;
+    while !is_worked_off(&bench).await || spool.waiting() > 0 {
+        turns += 1;
+        assert!(turns < 100, "it never ends");
+    }
+    assert_eq!(orders(&bench).await, 0);
+    let kept = site.store.raws(site.id(), None, 100).await.expect("memory");
+    assert!(kept.iter().all(|(_, raw)| !String::from_utf8_lossy(raw).contains(&ANNA[1..])), "{kept:?}");
+    assert_eq!(std::fs::read(folder.join("spool/rost.log")).expect("it is there"), b"");
+    std::fs::remove_dir_all(&folder).expect("the test's own folder");
 }
