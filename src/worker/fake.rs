@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::site::{Keep, Outbound, Parts, Rhythm, Site};
-use super::{inbox, outbox};
+use super::{chores, inbox, outbox};
 use crate::clock::TokioClock;
 use crate::config::fake::{noon, school};
 use crate::intake::apply::{Source, delivery};
@@ -32,6 +32,9 @@ use crate::store::{DeadLetter, Delivery, DeliveryOp, DeliveryState, Lease, Offer
 pub struct FakeCourier {
     asked: Mutex<Vec<(String, Try)>>,
     answers: Mutex<VecDeque<Result<Receipt, Fault>>>,
+    /// Its answers to its next chores, then «in a day»; and when each was done.
+    chore_answers: Mutex<VecDeque<Result<At, Fault>>>,
+    chores: Mutex<Vec<At>>,
     /// If set, each delivery waits here for its turn.
     turns: OnceLock<Semaphore>,
     /// No answer comes.
@@ -56,6 +59,15 @@ impl FakeCourier {
 
     pub fn answers(&self, answers: impl IntoIterator<Item = Result<Receipt, Fault>>) {
         lock(&self.answers).extend(answers);
+    }
+
+    pub fn chores_answer(&self, answers: impl IntoIterator<Item = Result<At, Fault>>) {
+        lock(&self.chore_answers).extend(answers);
+    }
+
+    /// When its chores were done.
+    pub fn chores(&self) -> Vec<At> {
+        lock(&self.chores).clone()
     }
 }
 
@@ -92,7 +104,8 @@ impl Courier for FakeCourier {
     }
 
     async fn chore(&self, now: At) -> Result<At, Fault> {
-        Ok(now + TimeDelta::days(1))
+        lock(&self.chores).push(now);
+        lock(&self.chore_answers).pop_front().unwrap_or_else(|| Ok(now + TimeDelta::days(1)))
     }
 }
 
@@ -175,6 +188,13 @@ impl Bench {
         let (site, other) = (self.site.clone(), self.site.clone());
         self.working.push(tokio::spawn(async move { inbox::run(site).await.expect("it is the owner") }));
         self.working.push(tokio::spawn(async move { outbox::run(other).await.expect("it is the owner") }));
+        self.run_for(TimeDelta::milliseconds(10)).await;
+    }
+
+    /// Starts the chores, too.
+    pub async fn do_chores(&mut self) {
+        let site = self.site.clone();
+        self.working.push(tokio::spawn(async move { chores::run(site).await.expect("it is the owner") }));
         self.run_for(TimeDelta::milliseconds(10)).await;
     }
 

@@ -48,6 +48,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut flights = FuturesUnordered::new();
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();
+    let mut let_in = site.denials.bell();
     outbox.load_all().await?;
     outbox.give_back().await?;
     loop {
@@ -61,6 +62,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             }
         }
         outbox.load_unheard().await?;
+        outbox.probe_let_in();
         if restarts != site.restarts() {
             // Deliveries in flight are awaited first: their results are known here, whatever the store has
             // lost.
@@ -94,6 +96,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         tokio::select! {
             biased;
             () = site.outbox_bell.notified() => {}
+            _ = let_in.changed() => {}
             Some(flown) = flights.next(), if !flights.is_empty() => outbox.landed(flown)?,
             () = wait => {}
             _ = stop.changed() => {}
@@ -258,13 +261,23 @@ impl Outbox<'_> {
         }
     }
 
+    /// Other work of a denied account has succeeded: its deliveries are tried now.
+    fn probe_let_in(&self) {
+        let now = self.site.clock.now();
+        for target in self.site.outbound.couriers.keys() {
+            if self.site.denials.take_again(self.site.account(*target), Work::Deliveries) {
+                self.site.lanes().shut(*target, now);
+            }
+        }
+    }
+
     fn landed(&mut self, flown: Flown) -> Result<(), CommitError> {
         let target = flown.lane.target;
         let mut lanes = self.site.lanes();
         match flown.end {
             FlightEnd::Done => {
                 self.denials.remove(&target);
-                self.site.denials.end(self.site.account(target), Work::Deliveries);
+                self.site.denials.end(self.site.account(target), Work::Deliveries, self.site.clock.now());
                 if lanes.shut_until(target).is_some() {
                     tracing::info!(school = %self.site.id(), target = target.as_str(), "the account works again");
                     lanes.reopen(target);
