@@ -207,7 +207,7 @@ fault_gone_deliveries() {
 
 # The memory of Redis is too small, and its policy evicts while orders come: ten losses within 3 s. Measured are the
 # notice within 5 s and that work goes on. An order whose record is gone is decided again while commands of its former
-# life, given back, are on their way. Of 15 plays each of `lru` and `random` none lost anything. Not in the short list:
+# life, given back, are on their way. Of 21 plays each of `lru` and `random` none lost anything. Not in the short list:
 # there `gone_half` loses a part.
 evicts() {
   local used

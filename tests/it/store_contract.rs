@@ -4,6 +4,7 @@
 
 mod agree;
 mod conflict;
+mod evictions;
 mod faults;
 mod inbox;
 mod lists;
