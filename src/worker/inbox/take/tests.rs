@@ -363,3 +363,46 @@ async fn a_request_that_waits_in_the_spool_does_not_outlive_an_erasure() {
     assert_eq!(std::fs::read(folder.join("spool/rost.log")).expect("it is there"), b"");
     std::fs::remove_dir_all(&folder).expect("the test's own folder");
 }
+
+/// A flood is folded; once its reason is mended, the letters that are kept whole work.
+#[tokio::test(start_paused = true)]
+async fn of_a_folded_flood_what_is_kept_can_be_tried_again() {
+    let mut bench = Bench::over(Arc::default(), BTreeMap::new(), None).await;
+    bench.work().await;
+    let site = bench.site.clone();
+    for n in 0..1_003 {
+        let raw = said(&[order(Some(n.to_string()))]);
+        let offer = Offer { id: n.to_string(), key: IdempotencyKey::Always, at: noon(), raw };
+        site.store.offer(site.id(), &offer).await.expect("memory");
+    }
+    site.inbox_bell.notify_one();
+    while !is_worked_off(&bench).await {}
+    let letters = letters_of(&bench).await;
+    let folded: Vec<u64> = letters.iter().map(|letter| letter.folded).filter(|count| *count > 0).collect();
+    assert_eq!((letters.len(), folded), (1_001, vec![3]));
+    let store = bench.store.clone();
+    bench.die().await;
+
+    let told: Arc<dyn Hooks> = Arc::new(Told);
+    let mut bench = Bench::over(store, BTreeMap::from([("told", told)]), None).await;
+    bench.work().await;
+    for letter in letters.iter().filter(|letter| letter.folded == 0).take(2) {
+        let retry = Item::Retry { letter: letter.id.clone() };
+        bench.site.store.append(bench.site.id(), &retry.to_bytes(), noon()).await.expect("memory");
+    }
+    bench.site.inbox_bell.notify_one();
+    while !is_worked_off(&bench).await {}
+    assert_eq!(orders(&bench).await, 2);
+    let left = letters_of(&bench).await;
+    assert_eq!((left.len(), left.iter().filter(|letter| letter.folded == 3).count()), (999, 1));
+}
+
+async fn letters_of(bench: &Bench) -> Vec<DeadLetter> {
+    let (mut after, mut all) = (0, Vec::new());
+    loop {
+        let page = bench.site.store.letters(bench.site.id(), after, 500).await.expect("memory");
+        let Some((last, _)) = page.last() else { return all };
+        after = *last;
+        all.extend(page.into_iter().map(|(_, letter)| letter));
+    }
+}
