@@ -269,9 +269,10 @@ fn says_something(raw: &str) -> bool {
     plain.chars().any(char::is_alphabetic) && !NOTHING.contains(&plain.as_str())
 }
 
-/// Enough of them to be meant as a number.
+/// Meant as a number: many digits, or any and no letter (F27).
 fn holds_digits(raw: &str) -> bool {
-    raw.chars().filter(|c| c.is_numeric()).count() >= 5
+    let digits = raw.chars().filter(|c| c.is_numeric()).count();
+    digits >= 5 || (digits > 0 && !raw.chars().any(char::is_alphabetic))
 }
 
 /// Limit of numbers and addresses per client; the oldest is dropped.
@@ -423,6 +424,10 @@ mod tests {
         };
         check("1111111", Some("1111111"), None);
         check("+7 900 000-00-00", Some("+7 900 000-00-00"), None);
+        for few in ["112", "903", "+7903", "+7 (903) ___-__-__", "7"] {
+            check(few, Some(few), None);
+        }
+        check("доб. 12", None, Some("доб. 12"));
         check("пишите в телеграм @anna_2", None, Some("пишите в телеграм @anna_2"));
         check("-", None, None);
         check("Нет.", None, None);
