@@ -2,6 +2,7 @@
 //! what they are asked. Never reaches a platform. Enter at [`Bench::open`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::site::{Keep, Outbound, Parts, Rhythm, Site};
-use super::{inbox, outbox};
+use super::{chores, inbox, outbox};
 use crate::clock::TokioClock;
 use crate::config::fake::{noon, school};
 use crate::intake::apply::{Source, delivery};
 use crate::intake::item::Item;
 use crate::platform::{Courier, Fault, Hooks, Links, Receipt, Room, Try};
-use crate::process::command::Letter;
+use crate::process::case::Pending;
+use crate::process::command::{AskKind, Letter};
 use crate::process::{Ask, At, Command, CommandId, Order, Target, Urgency};
 use crate::request::IdempotencyKey;
 use crate::spool::Spool;
@@ -30,8 +32,13 @@ use crate::store::{DeadLetter, Delivery, DeliveryOp, DeliveryState, Lease, Offer
 pub struct FakeCourier {
     asked: Mutex<Vec<(String, Try)>>,
     answers: Mutex<VecDeque<Result<Receipt, Fault>>>,
+    /// Its answers to its next chores, then «in a day»; and when each was done.
+    chore_answers: Mutex<VecDeque<Result<At, Fault>>>,
+    chores: Mutex<Vec<At>>,
     /// If set, each delivery waits here for its turn.
     turns: OnceLock<Semaphore>,
+    /// No answer comes.
+    hangs: AtomicBool,
 }
 
 impl FakeCourier {
@@ -45,8 +52,22 @@ impl FakeCourier {
         self.turns.get_or_init(|| Semaphore::new(0)).add_permits(turns);
     }
 
+    /// From now on no answer comes, or answers come again.
+    pub fn hangs(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
+    }
+
     pub fn answers(&self, answers: impl IntoIterator<Item = Result<Receipt, Fault>>) {
         lock(&self.answers).extend(answers);
+    }
+
+    pub fn chores_answer(&self, answers: impl IntoIterator<Item = Result<At, Fault>>) {
+        lock(&self.chore_answers).extend(answers);
+    }
+
+    /// When its chores were done.
+    pub fn chores(&self) -> Vec<At> {
+        lock(&self.chores).clone()
     }
 }
 
@@ -73,6 +94,9 @@ impl Courier for FakeCourier {
 
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, _: At) -> Result<Receipt, Fault> {
         lock(&self.asked).push((command.id.to_string(), tried));
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if tried == Try::MayBeDone && !command.ask.target().can_look_up() {
             return Err(Fault::never("a person has to look"));
         }
@@ -80,7 +104,8 @@ impl Courier for FakeCourier {
     }
 
     async fn chore(&self, now: At) -> Result<At, Fault> {
-        Ok(now + TimeDelta::days(1))
+        lock(&self.chores).push(now);
+        lock(&self.chore_answers).pop_front().unwrap_or_else(|| Ok(now + TimeDelta::days(1)))
     }
 }
 
@@ -166,6 +191,13 @@ impl Bench {
         self.run_for(TimeDelta::milliseconds(10)).await;
     }
 
+    /// Starts the chores, too.
+    pub async fn do_chores(&mut self) {
+        let site = self.site.clone();
+        self.working.push(tokio::spawn(async move { chores::run(site).await.expect("it is the owner") }));
+        self.run_for(TimeDelta::milliseconds(10)).await;
+    }
+
     /// Advances the paused time.
     pub async fn run_for(&self, span: TimeDelta) {
         self.site.clock.sleep_until(self.site.clock.now() + span).await;
@@ -203,6 +235,18 @@ impl Bench {
         let body = serde_json::to_vec(&order).expect("an order");
         let put = vec![Put { key: format!("order/{id}"), expect: 0, body }];
         self.commit(Unit { put, ..Unit::default() }).await;
+    }
+
+    /// The order, which is stored, waits for this command from now on.
+    pub async fn put_order_waiting(&self, id: &str, command: &str) {
+        let key = format!("order/{id}");
+        let stored = self.site.store.read(self.site.id(), std::slice::from_ref(&key)).await.expect("memory");
+        let stored = stored.into_iter().flatten().next().expect("an order");
+        let mut order: Order = serde_json::from_slice(&stored.body).expect("an order");
+        let pending = Pending { ask: AskKind::AddNote, task: None, letter: None, to: None, role: None };
+        order.unsent.insert(command.into(), pending);
+        let body = serde_json::to_vec(&order).expect("an order");
+        self.commit(Unit { put: vec![Put { key, expect: stored.version, body }], ..Unit::default() }).await;
     }
 
     /// An entry of the inbox that is no request.

@@ -57,14 +57,16 @@ pub async fn state(site: &Site) -> Value {
 
 async fn keep(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
+    let mut when = When::Due;
     while !site.stopping() {
         let next = tokio::select! {
             biased;
             _ = stop.changed() => break,
             // The store has lost data: a run that waits for its turn looks for less than what is gone.
             () = site.store_watch.bell.notified() => continue,
-            next = site.guard("look back", once(site, platform, reconciler)) => next,
+            next = site.guard("look back", once(site, platform, reconciler, when)) => next,
         };
+        when = When::Due;
         let again_at = match next {
             // The store has lost data meanwhile.
             Ok(Ok(_)) if site.store_watch.is_pending(platform) => continue,
@@ -80,14 +82,28 @@ async fn keep(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
             biased;
             _ = stop.changed() => {}
             () = site.store_watch.bell.notified() => {}
+            () = site.denials.again(platform, Work::Reconciliation) => when = When::Now,
             () = site.clock.sleep_until(again_at) => {}
         }
     }
     Ok(())
 }
 
+/// Whether a run waits for its time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Due,
+    /// The account that denied the last one works again.
+    Now,
+}
+
 /// One run, if it is due or if the store has lost data; returns the time of the next one.
-async fn once(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Result<At, CommitError> {
+async fn once(
+    site: &Site,
+    platform: &str,
+    reconciler: &dyn Reconciler,
+    when: When,
+) -> Result<At, CommitError> {
     let (version, mut state) = read(site, platform).await?;
     let is_lost = site.store_watch.is_pending(platform);
     if is_lost {
@@ -95,7 +111,7 @@ async fn once(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
             state = left.clone();
         }
         state.cursor = reconciler.after_loss(&state.cursor, site.clock.now());
-    } else if state.again_at > site.clock.now() {
+    } else if when == When::Due && state.again_at > site.clock.now() {
         let again_at = state.again_at;
         site.look_backs().insert(platform.to_owned(), state);
         return Ok(again_at);

@@ -10,7 +10,7 @@ use dozvon::platform::getcourse::{GcCourier, GcHooks, Keys, Settings};
 use dozvon::platform::http::{Http, NoResponse, Request, Response};
 use dozvon::platform::{Courier, Fault, Hooks, RawRequest, Receipt, Try, Verified};
 use dozvon::process::case::Order;
-use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, Status, Urgency, money};
+use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, ReadBack, Status, Urgency, money};
 use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
 use dozvon::sandbox::{Setup, World};
@@ -142,7 +142,7 @@ impl Road {
     }
 
     async fn read(&mut self) -> SeenOrder {
-        shown(self.ask(Ask::ReadOrder).await.unwrap()).expect("an order")
+        shown(self.ask(Ask::ReadBack(ReadBack::Order)).await.unwrap()).expect("an order")
     }
 
     async fn comments(&self) -> usize {

@@ -127,7 +127,8 @@ pub fn is_doubtful(order: &Order, facts: &OrderFacts) -> bool {
 pub fn in_currency_of(order: &Order, school: &str, mut facts: OrderFacts) -> OrderFacts {
     let said =
         |sum: &Option<Money>| sum.as_ref().map(|sum| sum.currency.clone()).filter(|code| !code.is_empty());
-    let known = said(&order.cost).or_else(|| said(&order.paid));
+    let told = || order.told.as_ref().and_then(|told| said(&told.cost));
+    let known = said(&order.cost).or_else(|| said(&order.paid)).or_else(told);
     let others = || said(&facts.left).or_else(|| said(&facts.paid));
     let usual = said(&facts.cost).or(known).or_else(others).unwrap_or_else(|| school.to_owned());
     for sum in [&mut facts.cost, &mut facts.paid, &mut facts.left].into_iter().flatten() {

@@ -12,6 +12,7 @@ use super::value::*;
 use crate::message::phrase::quotable;
 use crate::message::text::{LETTERS, TextId};
 use crate::message::vars::{ClientVars, ExampleVars, ManagerVars, OrderVars, SchoolVars, Vars};
+use crate::mutant::cut;
 
 /// The variables of one text. The caller fills `why` and `more`, and the moment by [`about`].
 pub(super) fn build(
@@ -84,7 +85,11 @@ pub(super) fn for_letter(mut vars: Vars) -> Vars {
     if first_name.is_empty() || !is_greetable(name) {
         name.clear();
     }
-    let OrderVars { number, called, source, .. } = &mut vars.order;
+    let OrderVars { number, called, source, positions, .. } = &mut vars.order;
+    if !cut("M2.positions") {
+        let safe = positions.lines().filter(|line| !is_link(line));
+        *positions = safe.collect::<Vec<_>>().join("\n");
+    }
     let ClientVars { phone_words, phone_typed, email_typed, .. } = &mut vars.client;
     let typed = [number, called, phone_words, phone_typed, email_typed, &mut vars.who];
     typed.into_iter().chain(source.values_mut()).filter(|text| is_link(text)).for_each(String::clear);
