@@ -158,7 +158,7 @@ pub enum Judged {
 }
 
 /// The sum of the order, with which a reported payment cannot be compared (F78).
-fn in_other_currency(order: &Order, facts: &OrderFacts) -> Option<(Money, Money)> {
+pub fn in_other_currency(order: &Order, facts: &OrderFacts) -> Option<(Money, Money)> {
     let paid = facts.paid.as_ref()?;
     // A person has confirmed this very sum.
     let is_confirmed = order.paid.as_ref() == Some(paid);

@@ -232,7 +232,8 @@ fn learn(order: &mut Order, facts: &OrderFacts) {
     let Some(status) = &facts.status else { return };
     let money = matches!(status, Status::Paid | Status::PartPaid | Status::WaitingForReturn);
     let doubtful = money::is_doubtful(order, facts) || (order.refund().is_some() && !facts.confirmed);
-    if (money && !facts.confirmed) || doubtful || order.said_status.as_ref() == Some(status) {
+    let is_apart = money::in_other_currency(order, facts).is_some() && !cut("L4.currency_status");
+    if (money && (!facts.confirmed || is_apart)) || doubtful || order.said_status.as_ref() == Some(status) {
         return;
     }
     order.said_status = Some(status.clone());
