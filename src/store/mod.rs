@@ -46,6 +46,8 @@ pub enum Weakness {
     NotDurable,
     /// Keys are removed when memory is short, by this policy.
     Evicts(String),
+    /// Its user may not have the files written anew: an erased person stays in them until the server does so itself.
+    KeepsErased,
     /// So much of the permitted memory is used.
     Full { percent: u64 },
 }
@@ -83,6 +85,18 @@ impl StoreError {
     pub fn is_refusal(&self) -> bool {
         let Self::Unreachable(why) = self else { return false };
         ["NOPERM", "NOAUTH", "WRONGPASS", "can't run this command"].iter().any(|code| why.contains(code))
+    }
+
+    /// What to do, where it is a matter of rights.
+    pub fn advising(self, advice: &str) -> Self {
+        match self {
+            Self::Unreachable(why)
+                if ["NOPERM", "can't run this command"].iter().any(|one| why.contains(one)) =>
+            {
+                Self::Unreachable(format!("{why}; {advice}"))
+            }
+            other => other,
+        }
     }
 
     /// A record of a form that this version does not know. The error's own text may quote the record, so only
