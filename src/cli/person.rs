@@ -1,5 +1,5 @@
-//! `dozvon person`: the data of one person, exported or erased. Never erases itself: the school's owner does,
-//! and this waits for it. Enter at [`person`].
+//! `dozvon person`: the data of one person, exported or erased; an order that was taken for his, set apart. Never
+//! changes anything itself: the school's owner does, and this waits for it. Enter at [`person`].
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use super::{Folder, StoreArgs, load, visit};
 use crate::clock::stopwatch;
+use crate::config::Config;
 use crate::intake::forget::Mention;
 use crate::out::{self, Stop};
-use crate::process::{ClientId, SchoolId};
+use crate::process::{ClientId, OrderId, SchoolId};
 use crate::progress;
 use crate::store::{Store, Weakness};
 
@@ -35,6 +36,8 @@ enum PersonAction {
     Export(Who),
     /// Erase it here. Data in amoCRM, GetCourse and the telephony stay there.
     Erase(Erase),
+    /// Undo that a number or an address joined an order to a client: it gets a client of its own.
+    Split(Split),
 }
 
 #[derive(Args)]
@@ -68,16 +71,96 @@ struct Erase {
     wait: u64,
 }
 
+#[derive(Args)]
+struct Split {
+    school: String,
+    /// With the country code: +7…
+    #[arg(long, conflicts_with = "order")]
+    phone: Option<String>,
+    #[arg(long, conflicts_with = "order")]
+    email: Option<String>,
+    /// The order, as the note in the CRM names it: `gc-…`. Without it the joined orders of the person are listed.
+    #[arg(long)]
+    order: Option<String>,
+    /// Wait so many seconds for the bridge that owns the school.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    wait: u64,
+}
+
 pub async fn person(args: Person) -> Result<(), Stop> {
     let config = load(&args.folder)?;
-    let (PersonAction::Export(who) | PersonAction::Erase(Erase { who, .. })) = &args.action;
+    let who = match &args.action {
+        PersonAction::Split(split) => return set_apart(split, &args.store, &config).await,
+        PersonAction::Export(who) | PersonAction::Erase(Erase { who, .. }) => who,
+    };
     let mut mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())?;
     let (school, store) = visit(&who.school, &args.store, &config).await?;
     mention.clients = chosen(who, &*store, &school, &mention).await?;
     let kept = export(&*store, &school, &mention).await?;
     match &args.action {
-        PersonAction::Export(_) => out::line(format_args!("{kept:#}")),
         PersonAction::Erase(erase) => forget(erase, &*store, &school, &mention, &kept).await,
+        PersonAction::Export(_) | PersonAction::Split(_) => out::line(format_args!("{kept:#}")),
+    }
+}
+
+/// Q4: the joined orders of a person, or one of them set apart.
+async fn set_apart(args: &Split, place: &StoreArgs, config: &Config) -> Result<(), Stop> {
+    let Some(order) = &args.order else { return list_joined(args, place, config).await };
+    let order = match order.chars().all(|c| c.is_ascii_digit()) {
+        true => OrderId::of_deal(order),
+        false => OrderId::from(order.as_str()),
+    };
+    let (school, store) = visit(&args.school, place, config).await?;
+    let look = async || {
+        let found =
+            crate::person::owner(&*store, &school, &order).await.map_err(|error| error.to_string())?;
+        found.ok_or_else(|| {
+            format!("{school} has no order {order}: give its id as the note in the CRM names it, gc-…, not its number")
+        })
+    };
+    let (client, how) = look().await?;
+    let Some(how) = how else {
+        return Err(format!(
+            "Order {order} was not joined to {client} by a number or an address alone: there is nothing to undo."
+        )
+        .into());
+    };
+    crate::person::split(&*store, &school, order.clone()).await.map_err(|error| error.to_string())?;
+    let began = stopwatch();
+    let _shown = progress::spinner("the bridge sets it apart");
+    loop {
+        let (owner, _) = look().await?;
+        if owner != client {
+            return out::line(format_args!(
+                "Order {order} ({how}) is not {client}'s any more: its client is {owner}, and its lead gets a contact of its own.\nWhat it had brought into the former contact in amoCRM stays there: remove a number or an address that is not the client's by hand."
+            ));
+        }
+        if began.elapsed() >= Duration::from_secs(args.wait) {
+            return out::line(format_args!(
+                "Not yet: it is done when the bridge that owns {school} runs and no command of the order is on its way."
+            ));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn list_joined(who: &Split, place: &StoreArgs, config: &Config) -> Result<(), Stop> {
+    let mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())
+        .map_err(|why| format!("{why}, or --order with the order's id"))?;
+    let (school, store) = visit(&who.school, place, config).await?;
+    let kept = export(&*store, &school, &mention).await?;
+    let clients = kept["clients"].as_array().into_iter().flatten();
+    let joined = clients.flat_map(|client| {
+        let id = client["id"].as_str().unwrap_or_default();
+        let orders = crate::person::joined_of(client).into_iter();
+        orders.map(move |(order, how)| format!("{order}: {how} to {id}"))
+    });
+    let joined: Vec<String> = joined.collect();
+    match joined.is_empty() {
+        true => out::line(format_args!(
+            "No order of {school} was joined to this person by a number or an address alone."
+        )),
+        false => out::line(format_args!("{}\nTo undo one: --order with its id.", joined.join("\n"))),
     }
 }
 
@@ -124,6 +207,14 @@ async fn forget(
         return out::line(format_args!(
             "Nothing is stored in {school} about this person: check the number with its country code, or try the other of --phone and --email."
         ));
+    }
+    let joined = kept["clients"].as_array().into_iter().flatten().map(crate::person::joined_of);
+    let joined = joined.flatten().map(|(order, how)| format!("{order} ({how})")).collect::<Vec<_>>();
+    if !joined.is_empty() {
+        out::line(format_args!(
+            "Of these orders a number or an address alone says that they are this person's: {}. If one is not, set it apart first: dozvon person split {school} --order ID",
+            joined.join(", ")
+        ))?;
     }
     if args.dry_run {
         return out::line(format_args!("Would be erased in {school}: {}.", counts(kept)));

@@ -23,21 +23,35 @@ pub struct Source {
 /// Steps the case and returns the unit to commit. The book already contains the new records: if the commit is
 /// refused, or this panics, the book has to be closed.
 pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> StoreResult<Unit> {
-    let case = open(school, book, &aim, now).await?;
+    let (case, client) = open(school, book, &aim, now).await?;
     let stepped = step(&school.process, case.clone(), &aim.event, now);
-    let links = changed_links(book, &case.client, &stepped.case.client).await?;
-    let mut unit = unit_of(school, book, &case, stepped, &aim.event, source, now);
-    for (key, value) in links {
-        book.put_link(key.clone(), value.clone());
-        unit.index.push((key, value));
-    }
+    let mut index = changed_links(book, &case.client, &stepped.case.client).await?;
+    let mut unit = unit_of(school, book, (&case, client), stepped, &aim.event, source, now);
+    unit.index.append(&mut index);
     Ok(unit)
 }
 
-async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> StoreResult<Case> {
+/// What the store has of the client whose order is stepped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClientRecord {
+    /// His record, or he is new, with his first order.
+    Whole,
+    /// It has lost him, and this event tells him again.
+    ToldAgain,
+    /// It has lost him, and this event says nothing of him: nobody would notice the loss of an empty record.
+    Lost,
+}
+
+async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> StoreResult<(Case, ClientRecord)> {
     let known = book.order(&aim.order).await?;
     let owner = known.as_ref().map_or(&aim.client, |order| &order.client).clone();
-    let client = book.client(&owner).await?.unwrap_or_else(|| {
+    let stored = book.client(&owner).await?;
+    let record = match (&stored, &known, &aim.event) {
+        (None, Some(_), Event::Order(_) | Event::Client(_)) => ClientRecord::ToldAgain,
+        (None, Some(_), _) => ClientRecord::Lost,
+        _ => ClientRecord::Whole,
+    };
+    let client = stored.unwrap_or_else(|| {
         let mut client = Client::new(owner);
         client.told(&aim.facts, &school.process.texts);
         client
@@ -46,10 +60,11 @@ async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> StoreResu
     let managers = school.process.roster.iter().map(|manager| &manager.id).chain(own);
     let desks = book.desks(managers).await?;
     let meters = book.meters(&ways(&client, aim)).await?;
-    Ok(match known {
+    let case = match known {
         Some(order) => Case { order, client, desks, meters },
         None => Case { meters, ..Case::new(aim.order.clone(), client, desks, now) },
-    })
+    };
+    Ok((case, record))
 }
 
 /// The addresses and numbers that this step may write to or call: the client's, and those that it brings.
@@ -67,8 +82,8 @@ fn ways(client: &Client, aim: &Aim) -> BTreeSet<String> {
 
 /// Index entries of a person's numbers and addresses; the entry of a removed number is deleted. An entry that points to
 /// another person is unchanged, so that two persons are never merged by mistake: the second one stands beside it.
-async fn changed_links(
-    book: &Book,
+pub(super) async fn changed_links(
+    book: &mut Book,
     before: &Client,
     after: &Client,
 ) -> StoreResult<Vec<(String, Option<String>)>> {
@@ -92,13 +107,16 @@ async fn changed_links(
             Some(_) => links.extend(identity::change_alike(book, &key, &after.id, has_it).await?),
         }
     }
+    for (key, value) in &links {
+        book.put_link(key.clone(), value.clone());
+    }
     Ok(links)
 }
 
 fn unit_of(
     school: &School,
     book: &mut Book,
-    before: &Case,
+    (before, client): (&Case, ClientRecord),
     stepped: Step,
     event: &Event,
     source: Source,
@@ -118,7 +136,9 @@ fn unit_of(
             config: school.process.config_hash.clone(),
         });
     }
-    set_wake(&mut unit, &before.order, &case.order, matches!(event, Event::Wake));
+    // The wake of an order whose client was lost may have been put off.
+    let is_written = matches!(event, Event::Wake) || client == ClientRecord::ToldAgain;
+    set_wake(&mut unit, &before.order, &case.order, is_written);
     unit.deliveries.extend(revoke.into_iter().map(DeliveryOp::Revoke));
     unit.deliveries
         .extend(commands.into_iter().map(|command| DeliveryOp::Add(delivery(command, source, now))));
@@ -127,21 +147,27 @@ fn unit_of(
             Item::Event { raw: source.raw, order, event: Event::Sibling(news) }.to_bytes()
         }),
     );
+    let joined = case.client.joined.get(&case.order.id);
+    if joined.is_some_and(|joined| joined.leaves && case.order.unsent.is_empty()) {
+        unit.append.push(Item::Split { order: case.order.id.clone() }.to_bytes());
+    }
     unit.put.extend(book.put_order(case.order));
-    unit.put.extend(book.put_client(case.client));
+    if client != ClientRecord::Lost {
+        unit.put.extend(book.put_client(case.client));
+    }
     unit.put.extend(book.put_desks(&before.desks, case.desks));
     unit.put.extend(book.put_meters(&before.meters, case.meters));
     unit
 }
 
-/// The order's wake; after a wake has fired it is always written, so that the index is correct.
-fn set_wake(unit: &mut Unit, before: &Order, after: &Order, fired: bool) {
+/// The order's wake, if it changes; after a wake has fired it is written in any case, so that the index is correct.
+fn set_wake(unit: &mut Unit, before: &Order, after: &Order, is_written: bool) {
     let member = order_member(after);
     match wake(after) {
-        Some((at, promised)) if fired || wake(before) != Some((at, promised)) => {
+        Some((at, promised)) if is_written || wake(before) != Some((at, promised)) => {
             unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised });
         }
-        None if fired || wake(before).is_some() => unit.sleep.push(member),
+        None if is_written || wake(before).is_some() => unit.sleep.push(member),
         _ => {}
     }
 }

@@ -120,6 +120,7 @@ impl Broom {
             phone_confirmed: _,
             email_bad: _,
             guessed: _,
+            by: _,
             alike: _,
         } = facts;
         self.optional("user_id", gc_user, ID_MAX);

@@ -1,21 +1,20 @@
 //! Turns a signal into events of orders: finds the order, and replaces the platform's ids by ours. Reads open
 //! records and links, never writes and never decides. Enter at [`aim`].
 
-use super::author;
 use super::book::Book;
-use super::crm_reads::{ContactSaid, is_new_way, read_lead, read_said, says_too_little};
+use super::contacts::{self, ContactSaid};
 use super::forget::Gone;
 use super::identity::{self, new_client};
 use super::mirror;
+use super::read_back::{self, lacks_author, says_too_little};
 use super::typed_in_crm;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
-use crate::process::command::Said;
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
-    Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, RefusalReason,
-    Stage, TaskId, Urgency,
+    At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, OrderId, ReadBack, RefusalReason,
+    Stage, TaskId,
 };
 use crate::signal::*;
 use crate::store::{Put, StoreResult};
@@ -45,7 +44,7 @@ pub struct Aims {
     pub puts: Vec<Put>,
     /// Index entries for the same commit; `None` removes one.
     pub index: Vec<(String, Option<String>)>,
-    /// A command that reads missing data from the platform.
+    /// What has to be read back.
     pub ask: Option<Command>,
     /// Why there is nothing to do, for the log; ids only.
     pub nothing: Option<String>,
@@ -64,7 +63,7 @@ impl Aims {
         Self { aims: vec![aim], ..Self::default() }
     }
 
-    fn with(mut self, index: mirror::Changes) -> Self {
+    pub(super) fn with(mut self, index: mirror::Changes) -> Self {
         self.index.extend(index);
         self
     }
@@ -79,15 +78,9 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> S
         Signal::LeadMade(made) => typed_in_crm::lead_made(school, book, *made).await,
         Signal::LeadGone { lead, looked } => lead_gone(book, lead, looked).await,
         Signal::ContactSeen { contact, facts, card, read } => {
-            let at = card.as_ref().and_then(|card| At::from_timestamp(card.updated_at, 0));
-            let mirrored = mirror::learn(book, card.as_slice()).await?;
-            let said = ContactSaid { contact, facts, at, read };
-            Ok(contact_seen(book, said).await?.with(mirrored))
+            contacts::seen(book, ContactSaid { contact, facts, card, read }, now).await
         }
-        Signal::ContactGone { contact } => {
-            let mirrored = mirror::forget(book, contact).await?;
-            Ok(contact_gone(book, contact).await?.with(mirrored))
-        }
+        Signal::ContactGone { contact, read } => contacts::gone(book, contact, read).await,
         Signal::ContactsRead(read) => {
             let mirrored = mirror::take_page(book, &read).await?;
             Ok(Aims::nothing("a page of contacts").with(mirrored))
@@ -142,7 +135,8 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
     if !seen.unclear.is_empty() {
         tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");
     }
-    let ask = if is_new { author::read_back(school, &order, &client, &facts) } else { None };
+    let ask = (is_new && lacks_author(school, &facts))
+        .then(|| read_back::beside(&order, &client, ReadBack::Order, None));
     Ok(Aims { ask, ..Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))) })
 }
 
@@ -164,46 +158,8 @@ async fn client_seen(book: &mut Book, mut facts: ClientFacts) -> StoreResult<Aim
     for_all_orders(book, &client, &Event::Client(facts)).await
 }
 
-/// A number or an address that nobody knows yet is read in the CRM before letters go there (F104).
-async fn contact_seen(book: &mut Book, said: ContactSaid) -> StoreResult<Aims> {
-    let ContactSaid { contact, mut facts, at, read } = said;
-    let linked = book.link(&link::crm_contact(contact)).await?.map(ClientId);
-    let client = match linked {
-        Some(client) => Some(client),
-        None => {
-            let who = identity::who(book, &facts).await?;
-            who.tell(&mut facts);
-            who.client
-        }
-    };
-    let Some(client) = client else {
-        return Ok(Aims::nothing(format!("contact {contact} is none of ours")));
-    };
-    if !read
-        && let Some(record) = book.client(&client).await?
-        && let Some(order) = newest(&record)
-        && is_new_way(&record, &facts)
-    {
-        return Ok(read_said(&order, &client, Said::Contact(contact), at));
-    }
-    for_all_orders(book, &client, &Event::Client(facts)).await
-}
-
-/// The contact was deleted or merged: it is searched by number and e-mail when it is needed again.
-async fn contact_gone(book: &mut Book, contact: u64) -> StoreResult<Aims> {
-    let Some(client) = book.link(&link::crm_contact(contact)).await? else {
-        return Ok(Aims::nothing(format!("contact {contact} is none of ours")));
-    };
-    let ours = link::contact(&ClientId(client));
-    let mut index = vec![(link::crm_contact(contact), None)];
-    if book.link(&ours).await?.is_some_and(|linked| linked == contact.to_string()) {
-        index.push((ours, Some(link::CONTACT_GONE.to_owned())));
-    }
-    Ok(Aims { index, nothing: Some(format!("contact {contact} is gone")), ..Aims::default() })
-}
-
 /// An event for every open order of a client; if there is none, for his newest order.
-async fn for_all_orders(book: &mut Book, client: &ClientId, event: &Event) -> StoreResult<Aims> {
+pub(super) async fn for_all_orders(book: &mut Book, client: &ClientId, event: &Event) -> StoreResult<Aims> {
     let Some(record) = book.client(client).await? else {
         return Ok(Aims::nothing(format!("client {client} has no record")));
     };
@@ -240,7 +196,8 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
         let puts = book.put_last_seen(&entity, last_seen).into_iter().collect();
         return Ok(Aims { puts, ..Aims::default() });
     }
-    let read = || Aims { ask: Some(read_lead(&order, &record.client, seen)), ..Aims::default() };
+    let what = ReadBack::Lead { lead: seen.lead, number: None };
+    let read = || read_back::first(&order, &record.client, what, seen.updated_at);
     if says_too_little(seen, &record, role) {
         return Ok(read());
     }
@@ -296,7 +253,8 @@ async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> StoreResult<Aims
             Aims::nothing(format!("lead {lead} was an older one of its order"))
         }
         Some(record) if !looked && role == LeadRole::Sales && record.is_open() && record.number.is_some() => {
-            Aims { ask: Some(find_heir(record, lead)), ..Aims::default() }
+            let what = ReadBack::Lead { lead, number: record.number };
+            read_back::first(&order, &record.client, what, None)
         }
         _ => of_known(book, order.clone(), Event::LeadGone { role }).await?,
     };
@@ -307,16 +265,6 @@ async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> StoreResult<Aims
         aims.index.push((former, Some(format!("{known} {lead}").trim_start().to_owned())));
     }
     Ok(aims)
-}
-
-fn find_heir(record: Order, lead: u64) -> Command {
-    Command {
-        id: CommandId(format!("{}.gone-{lead}", record.id)),
-        order: record.id,
-        client: record.client,
-        urgency: Urgency::Usual,
-        ask: Ask::ReadLead { lead, number: record.number },
-    }
 }
 
 /// The order has another lead of this role meanwhile.
@@ -372,7 +320,8 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
         let answer = result.and_then(|text| school.answers.from_result(text, &school.process.dates(now)));
         let read = answer.is_some();
         if read && !seen.read {
-            return Ok(read_said(&order, &record.client, Said::Task(seen.task), seen.updated_at));
+            let what = ReadBack::Task { task: seen.task };
+            return Ok(read_back::first(&order, &record.client, what, seen.updated_at));
         }
         events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
         events.push(Event::Task(TaskChange {

@@ -2,22 +2,63 @@
 //! speaks against it, because anybody can type them into a form. Never joins two persons whose ids are known and
 //! differ, nor persons whom one report's number and address name apart. Enter at [`who`].
 
+use std::collections::BTreeSet;
+
 use super::book::Book;
 use crate::link;
 use crate::process::event::{Alike, ClientFacts, SameWay};
-use crate::process::{ClientId, OrderId};
+use crate::process::{Client, ClientId, OrderId};
 use crate::store::StoreResult;
 
 /// A number or an address that more persons have names none of them.
 const ALIKE_MAX: usize = 8;
+
+/// A number or an address of so many persons is a family's or a firm's: it is no key any more (Q4).
+const SHARED_BY: usize = 3;
+
+/// Local parts of addresses that stand for an office and not for a person (Q4).
+const OFFICES: &[&str] = &[
+    "accounting",
+    "admin",
+    "buh",
+    "contact",
+    "contacts",
+    "director",
+    "hello",
+    "help",
+    "hr",
+    "info",
+    "inbox",
+    "job",
+    "kontakt",
+    "mail",
+    "manager",
+    "marketing",
+    "no-reply",
+    "noreply",
+    "office",
+    "order",
+    "orders",
+    "post",
+    "reception",
+    "sale",
+    "sales",
+    "school",
+    "secretary",
+    "shop",
+    "support",
+    "team",
+    "webmaster",
+    "zakaz",
+];
 
 /// The person whom a report is about.
 #[derive(Debug, Default)]
 pub struct Who {
     /// `None` is somebody new.
     pub client: Option<ClientId>,
-    /// Known by a number or an address only.
-    guessed: bool,
+    /// What alone named the person: nothing if GetCourse's user did.
+    by: BTreeSet<SameWay>,
     /// Others with the same number or address.
     alike: Vec<Alike>,
 }
@@ -25,7 +66,8 @@ pub struct Who {
 impl Who {
     /// Adds to the facts how sure they are, and who else has the same number or address.
     pub fn tell(&self, facts: &mut ClientFacts) {
-        facts.guessed = self.guessed;
+        facts.guessed = !self.by.is_empty();
+        facts.by.clone_from(&self.by);
         facts.alike.clone_from(&self.alike);
     }
 }
@@ -48,6 +90,7 @@ pub async fn who(book: &mut Book, facts: &ClientFacts) -> StoreResult<Who> {
     }
     let mut who = Who::default();
     let mut meant: Option<Vec<ClientId>> = None;
+    let mut named_by = Vec::new();
     for ((way, _), found) in ways.into_iter().zip(found.chunks(2)) {
         let all = named(found);
         let mut possible = Vec::new();
@@ -58,7 +101,9 @@ pub async fn who(book: &mut Book, facts: &ClientFacts) -> StoreResult<Who> {
             }
             who.alike.push(Alike { way, client: client.clone(), user: other });
         }
-        if !all.is_empty() {
+        let is_office = || way == SameWay::Email && facts.email.as_deref().is_some_and(is_office);
+        if !all.is_empty() && all.len() < SHARED_BY && !is_office() {
+            named_by.push(way);
             meant = Some(match meant {
                 Some(meant) => meant.into_iter().filter(|one| possible.contains(one)).collect(),
                 None => possible,
@@ -67,10 +112,40 @@ pub async fn who(book: &mut Book, facts: &ClientFacts) -> StoreResult<Who> {
     }
     if let Some([one]) = meant.as_deref() {
         who.client = Some(one.clone());
-        who.guessed = true;
+        who.by = named_by.into_iter().collect();
         who.alike.retain(|alike| alike.client != *one);
     }
     Ok(who)
+}
+
+/// Drops a number or an address of somebody who is known to be another person: a contact of the CRM may still hold
+/// what came into it while both were joined (Q4).
+pub async fn leave_others(book: &Book, client: &Client, facts: &mut ClientFacts) -> StoreResult<()> {
+    for (way, key) in ways(facts) {
+        let owners = if client.alike.is_empty() { Vec::new() } else { all_with(book, &key).await? };
+        if owners.contains(&client.id) || !is_apart(book, client, &owners).await? {
+            continue;
+        }
+        match way {
+            SameWay::Phone => facts.phone = None,
+            SameWay::Email => facts.email = None,
+        }
+    }
+    Ok(())
+}
+
+/// Whether one of them is another person, and nobody merged the contacts of both in the CRM.
+async fn is_apart(book: &Book, client: &Client, owners: &[ClientId]) -> StoreResult<bool> {
+    let others = owners.iter().filter(|owner| client.alike.iter().any(|other| other.client == **owner));
+    let contacts: Vec<String> = others.map(link::contact).collect();
+    let found = book.links_of(&contacts).await?;
+    Ok(found.iter().any(|contact| contact.as_deref() != Some(link::CONTACT_GONE)))
+}
+
+/// «info@…» is read by many.
+fn is_office(email: &str) -> bool {
+    let local = email.split('@').next().unwrap_or_default().to_lowercase();
+    OFFICES.contains(&local.as_str())
 }
 
 /// The entry of those who have this number or address beside its first owner, with `client` added or removed; `None` if

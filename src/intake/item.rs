@@ -62,11 +62,20 @@ pub enum Item {
     /// A person requested the retry of a dead letter.
     Retry { letter: String },
     /// A person requested the erasure of somebody's data.
-    Erase { mention: Mention },
+    Erase {
+        mention: Mention,
+        /// All that was received before has been worked off.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_last: bool,
+    },
+    /// An order that a number or an address joined to a client gets a client of its own (Q4).
+    Split { order: OrderId },
     /// The remaining work of an erasure.
     Scrub(Box<Scrub>),
     /// An ended order is past its retention time.
     Retire { order: OrderId, before: At },
+    /// What was past its time has been removed: the store's files are to be written without it.
+    Tidy,
 }
 
 impl Item {

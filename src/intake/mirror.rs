@@ -1,6 +1,6 @@
 //! The mirror: which contacts of the CRM have a number or an address, stored in the index. Never asks the CRM
 //! and never decides whether the mirror can be believed; all changes go through the inbox, one after another.
-//! Enter at [`learn`] and [`forget`].
+//! Enter at [`told`], [`learn`] and [`forget`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::book::Book;
 use crate::json;
 use crate::link::{self, MirrorState, contacts};
+use crate::process::{At, Client};
 use crate::signal::{ContactCard, ContactsRead};
 use crate::store::StoreResult;
 
@@ -27,6 +28,45 @@ struct Mirrored {
 
 /// Index entries of a commit; `None` removes one.
 pub type Changes = Vec<(String, Option<String>)>;
+
+/// Takes in what a webhook shows of a contact, which is only somebody's word (F104), if no number and no address moves by
+/// it except those of its own client, which we write there. `None`: the contact has to be read.
+pub async fn told(
+    book: &mut Book,
+    card: &ContactCard,
+    owner: Option<&Client>,
+    now: At,
+) -> StoreResult<Option<Changes>> {
+    let known = book.link(&link::mirror_contact(card.contact)).await?;
+    let known: Mirrored = known.and_then(|stored| serde_json::from_str(&stored).ok()).unwrap_or_default();
+    if known.at > card.updated_at {
+        return Ok(Some(Vec::new()));
+    }
+    let own = owner.map(|client| link::mirror_keys(&client.phones, &client.emails)).unwrap_or_default();
+    let others: Vec<String> = card.keys.iter().filter(|key| !own.contains(key)).cloned().collect();
+    let stored = book.links_of(&others).await?;
+    // A key that too many contacts have takes no further one.
+    let has_it = |ids: &[u64]| ids.contains(&card.contact) || ids.len() >= SHARED_MAX;
+    let adds = stored.iter().any(|stored| !has_it(&contacts(stored.as_deref())));
+    if adds || known.keys.iter().any(|key| !card.keys.contains(key)) {
+        return Ok(None);
+    }
+    // A later time than now would hide all that happens until then.
+    let updated_at = card.updated_at.min(now.timestamp());
+    learn(book, &[ContactCard { updated_at, ..card.clone() }]).await.map(Some)
+}
+
+/// That a new contact was seen, and under none of its keys yet; `None` if it is known.
+pub async fn note(book: &mut Book, card: &ContactCard, now: At) -> StoreResult<Option<Changes>> {
+    let name = link::mirror_contact(card.contact);
+    if book.link(&name).await?.is_some() {
+        return Ok(None);
+    }
+    let (at, keys) = (card.updated_at.min(now.timestamp()), card.keys.clone());
+    let seen = Some(json::text(&Mirrored { at, keys, responsible: card.responsible }));
+    book.put_link(name.clone(), seen.clone());
+    Ok(Some(vec![(name, seen)]))
+}
 
 /// Takes in contacts as the CRM shows them; an older state of a contact changes nothing.
 pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> StoreResult<Changes> {
@@ -57,6 +97,9 @@ pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> StoreResult<Change
 /// A contact is gone: deleted, or merged into another. While the mirror is being filled, the contacts after
 /// it move up one place, so one page is read again.
 pub async fn forget(book: &mut Book, contact: u64) -> StoreResult<Changes> {
+    if book.link(&link::mirror_contact(contact)).await?.is_none() {
+        return Ok(Vec::new());
+    }
     let mut changes = erase(book, contact).await?;
     let state = book.link(link::MIRROR).await?;
     if let Some(MirrorState::Filling { page, since }) = MirrorState::read(state.as_deref())
@@ -175,7 +218,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::process::At;
     use crate::store::embedded::Embedded;
 
     fn card(contact: u64, at: i64, keys: &[&str]) -> ContactCard {
@@ -207,6 +249,21 @@ mod tests {
         assert_eq!((who(&book, "b").await, who(&book, "c").await), (vec![2], vec![1]));
         let again = learn(&mut book, &[card(1, 20, &["c"])]).await.expect("memory");
         assert!(again.is_empty(), "nothing new, nothing written");
+    }
+
+    #[tokio::test]
+    async fn an_echo_of_what_we_wrote_costs_no_read() {
+        let mut book = book();
+        learn(&mut book, &[card(1, 10, &["a"])]).await.expect("memory");
+        let mut client = Client::new("c-1".into());
+        client.phones.push("+79035550102".to_owned());
+        let (number, owner) = ("mirror-phone:9035550102", Some(client));
+        let told = told(&mut book, &card(2, 20, &[number]), None, at(0)).await;
+        assert_eq!(told, Ok(None), "nobody's contact with a client's number");
+        assert!(who(&book, number).await.is_empty());
+        let told = super::told(&mut book, &card(1, 20, &["a", number]), owner.as_ref(), at(0)).await;
+        assert!(told.expect("memory").is_some());
+        assert_eq!(who(&book, number).await, [1]);
     }
 
     /// Webhooks of one second come in any order.

@@ -2,12 +2,11 @@
 //! commits. Enter at [`apply`]; `worker::inbox` calls it.
 
 pub mod apply;
-mod author;
 pub mod book;
 pub mod calls;
 pub mod clean;
+mod contacts;
 pub mod correlate;
-mod crm_reads;
 pub mod dial;
 pub mod envelope;
 pub mod forget;
@@ -15,4 +14,6 @@ pub mod identity;
 pub mod item;
 pub mod last_seen;
 pub mod mirror;
+mod read_back;
+pub mod split;
 mod typed_in_crm;

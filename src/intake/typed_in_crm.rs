@@ -4,14 +4,13 @@
 
 use super::book::Book;
 use super::correlate::{Aim, Aims, amocrm_user, lead_of, open_orders, signed, stage};
-use super::crm_reads::read_said;
 use super::identity::{self, new_client};
+use super::read_back;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
-use crate::process::command::Said;
 use crate::process::event::{Answer, AnswerKind, Author, OrderFacts};
-use crate::process::{Ask, At, Client, Command, CommandId, Event, LeadRole, Money, OrderId, Urgency};
+use crate::process::{At, Client, Event, LeadRole, Money, OrderId, ReadBack};
 use crate::signal::{MadeLead, SeenLead, SeenNote};
 use crate::store::StoreResult;
 
@@ -42,8 +41,8 @@ pub(super) async fn note_seen(
     let said_at = seen.created_at.unwrap_or(now);
     let answer = school.answers.from_note(&seen.text, &school.process.dates(said_at)).filter(is_whole);
     if answer.is_some() && !seen.read {
-        let what = Said::Note { lead, note: seen.note };
-        return Ok(read_said(&order, &record.client, what, seen.created_at));
+        let what = ReadBack::Note { lead, note: seen.note };
+        return Ok(read_back::first(&order, &record.client, what, seen.created_at));
     }
     let on_lead = format!("lead/{lead}");
     let mut lead = book.last_seen(&on_lead).await?;
@@ -86,17 +85,10 @@ pub(super) async fn unowned_lead(
         return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
     }
     let order = OrderId::of_lead(seen.lead);
-    let command = Command {
-        id: CommandId(format!("{order}.made")),
-        client: new_client(&order),
-        order,
-        urgency: Urgency::Usual,
-        ask: Ask::ReadMade { lead: seen.lead },
-    };
+    let what = ReadBack::MadeLead { lead: seen.lead };
     Ok(Aims {
-        ask: Some(command),
         puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
-        ..Aims::default()
+        ..read_back::first(&order, &new_client(&order), what, None)
     })
 }
 

@@ -30,7 +30,7 @@ use self::store_note::StoreNote;
 use crate::away::AwayLog;
 use crate::clock::stopwatch;
 use crate::private;
-use crate::process::SchoolId;
+use crate::process::{At, SchoolId};
 use crate::request::IdempotencyKey;
 use crate::store::{Accepted, Contents, Offer, Store, StoreResult};
 
@@ -157,10 +157,19 @@ impl Spool {
         self.on_disk(|spool| spool.quarantine.bytes()).await
     }
 
-    /// Removes an erased person from the quarantine. Requests that wait are not touched: each is processed first.
+    /// Removes an erased person from the quarantine, and from the requests that a restarted store would be offered
+    /// again. Requests that wait are not touched: the erasure has let each be processed first.
     pub async fn forget(self: &Arc<Self>, mentions: impl Fn(&str) -> bool + Send + 'static) {
+        self.replay().forget(|offer| mentions(&String::from_utf8_lossy(&offer.raw)));
         if let Err(error) = self.on_disk(move |spool| spool.quarantine.forget(mentions)).await {
             tracing::error!(%error, "ALARM: an erased person may still be in spool/*.damaged of this machine: remove the file");
+        }
+    }
+
+    /// Removes damaged bytes that nobody has looked at since this moment: they are kept as long as requests are.
+    pub async fn forget_damage(self: &Arc<Self>, before: At) {
+        if let Err(error) = self.on_disk(move |spool| spool.quarantine.expire(before.into())).await {
+            tracing::error!(%error, "ALARM: spool/*.damaged of this machine is past its time and cannot be removed: remove it");
         }
     }
 

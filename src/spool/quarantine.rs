@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::log::MARK;
 use crate::private;
@@ -43,6 +44,19 @@ impl Quarantine {
                 "ALARM: a part of the spool is damaged and cannot be quarantined; the whole records after it are still processed"
             ),
         }
+    }
+
+    /// Removes the file if nothing was added to it since `before`.
+    pub fn expire(&self, before: SystemTime) -> io::Result<()> {
+        let file = match std::fs::metadata(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            file => file?,
+        };
+        if file.modified()? >= before {
+            return Ok(());
+        }
+        tracing::warn!(school = %self.school, bytes = file.len(), "a damaged part of the spool is past its time and was removed");
+        std::fs::remove_file(&self.file)
     }
 
     /// Drops each record, or what is left of it, that `mentions` an erased person.

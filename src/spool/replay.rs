@@ -42,6 +42,12 @@ impl ReplayBuffer {
         self.offers.iter().map(|(_, offer)| offer.clone()).collect()
     }
 
+    /// Drops those that `mentions` an erased person.
+    pub fn forget(&mut self, mentions: impl Fn(&Offer) -> bool) {
+        self.offers.retain(|(_, offer)| !mentions(offer));
+        self.bytes = self.offers.iter().map(|(_, offer)| cost(offer)).sum();
+    }
+
     fn forget_first(&mut self) {
         if let Some((_, offer)) = self.offers.pop_front() {
             self.bytes -= cost(&offer);

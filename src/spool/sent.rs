@@ -141,10 +141,7 @@ impl Sent {
     /// has lost nothing.
     pub fn recall(&self, delivery: &Delivery) -> Option<EarlierTry> {
         // What was read before says nothing about now.
-        if matches!(
-            delivery.command.ask.kind(),
-            AskKind::ReadOrder | AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid
-        ) {
+        if delivery.command.ask.kind() == AskKind::ReadBack {
             return None;
         }
         let last = self.tries.get(delivery.id()).filter(|last| last.what == what(delivery))?;
@@ -180,7 +177,7 @@ fn is_said_once(delivery: &Delivery) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::{At, Command, Urgency};
+    use crate::process::{At, Command, ReadBack, Urgency};
     use crate::store::DeliveryState;
 
     fn delivery(id: &str, attempts: u32) -> Delivery {
@@ -257,7 +254,7 @@ mod tests {
         let (mut sent, delivery) = (Sent::default(), delivery("gc-1.1", 1));
         sent.leaves(&delivery);
         sent.came_back(&delivery, SendOutcome::Done);
-        let command = Command { ask: Ask::ReadOrder, ..delivery.command.clone() };
+        let command = Command { ask: Ask::ReadBack(ReadBack::Order), ..delivery.command.clone() };
         assert_eq!(sent.recall(&Delivery { command, ..delivery }), None);
     }
 
@@ -266,7 +263,7 @@ mod tests {
     fn what_only_reads_is_never_done_already() {
         let mut sent = Sent::default();
         let mut read = delivery("gc-1.1", 1);
-        read.command.ask = Ask::ReadOrder;
+        read.command.ask = Ask::ReadBack(ReadBack::Order);
         sent.leaves(&read);
         sent.came_back(&read, SendOutcome::Done);
         assert_eq!(sent.recall(&Delivery { attempts: 0, ..read }), None);

@@ -124,6 +124,11 @@ impl Store for FakeStore {
         self.inner.deliveries(school, after, max).await
     }
 
+    async fn pending(&self, school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>> {
+        self.there()?;
+        self.inner.pending(school, ids).await
+    }
+
     async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
         self.there()?;
         self.inner.unreadable(school).await

@@ -40,8 +40,11 @@ pub const CONSENT: &str = "consent";
 /// The store's epoch that the last owner worked with.
 pub const EPOCH: &str = "epoch";
 
-/// A person was erased, and the store's files are to be written without him.
+/// A person was erased, or something was past its time: the store's files are to be written without it.
 pub const WIPE: &str = "wipe";
+
+/// When the store's files were last written anew as a whole.
+pub const WIPED: &str = "wiped";
 
 /// The member of the wakes that always stands there.
 pub const CANARY: &str = "chore:canary";

@@ -301,12 +301,52 @@ pub struct Kinds {
 }
 
 /// Whether what always stands somewhere stands there: the canary among the wakes, the run of the store among
-/// the records and in the index. If one vanishes, everything around it has.
+/// the records and in the index, a sign of the store's own in the other lists. If one vanishes, everything around it has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signs {
     pub wakes: bool,
     pub records: bool,
     pub links: bool,
+    /// The promised wakes.
+    #[serde(default)]
+    pub promised: bool,
+    #[serde(default)]
+    pub inbox: bool,
+    /// The deliveries.
+    #[serde(default)]
+    pub out: bool,
+    /// The dead letters.
+    #[serde(default)]
+    pub dead: bool,
+}
+
+impl Signs {
+    /// Whether something stood in `before` and does not stand here.
+    pub fn has_lost_of(&self, before: &Self) -> bool {
+        let all = |signs: &Self| {
+            let Self { wakes, records, links, promised, inbox, out, dead } = *signs;
+            [wakes, records, links, promised, inbox, out, dead]
+        };
+        all(before).into_iter().zip(all(self)).any(|(stood, stands)| stood && !stands)
+    }
+}
+
+/// Where the search for what is gone goes on; the default is the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LookFrom {
+    /// After this name of a record.
+    pub name: Option<String>,
+    /// After this place of a delivery.
+    pub place: u64,
+}
+
+/// What was listed and is gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unlisted {
+    /// Names of records.
+    pub records: Vec<String>,
+    pub deliveries: Vec<CommandId>,
+    pub next: LookFrom,
 }
 
 /// The store. All keys of a school live together; each call for one school is atomic, and only
@@ -403,15 +443,21 @@ pub trait Store: Send + Sync + 'static {
     async fn letters(&self, school: &SchoolId, after: u64, max: usize)
     -> StoreResult<Vec<(u64, DeadLetter)>>;
 
-    /// Looks at the next names of records after this one, forgets those whose record is gone, and returns them with
-    /// the name to go on after (`None` at the end). A store that loses no single records finds none.
-    async fn unlist_gone(
-        &self,
-        _school: &SchoolId,
-        _after: Option<&str>,
-    ) -> StoreResult<(Vec<String>, Option<String>)> {
-        Ok((Vec::new(), None))
+    /// Looks at the next names of records and at the next deliveries, forgets those of which only the entry in a list
+    /// is left, and returns them, also records that were lost and have been written again since the last call. A
+    /// store that loses no single ones finds none.
+    async fn unlist_gone(&self, _school: &SchoolId, _from: &LookFrom) -> StoreResult<Unlisted> {
+        Ok(Unlisted::default())
     }
+
+    /// After a loss: records that stand and whose names are lost are scanned again. A store that loses no single
+    /// keys has nothing to do.
+    async fn relist(&self, _school: &SchoolId) -> StoreResult<()> {
+        Ok(())
+    }
+
+    /// The pending deliveries of these ids; with place 0 if the list of deliveries has lost it.
+    async fn pending(&self, school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>>;
 
     /// A dead letter by its id.
     async fn letter(&self, school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>>;

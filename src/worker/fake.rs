@@ -2,6 +2,7 @@
 //! what they are asked. Never reaches a platform. Enter at [`Bench::open`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::config::fake::{noon, school};
 use crate::intake::apply::{Source, delivery};
 use crate::intake::item::Item;
 use crate::platform::{Courier, Fault, Hooks, Links, Receipt, Room, Try};
-use crate::process::command::Letter;
+use crate::process::case::Pending;
+use crate::process::command::{AskKind, Letter};
 use crate::process::{Ask, At, Command, CommandId, Order, Target, Urgency};
 use crate::request::IdempotencyKey;
 use crate::spool::Spool;
@@ -35,6 +37,8 @@ pub struct FakeCourier {
     chores: Mutex<Vec<At>>,
     /// If set, each delivery waits here for its turn.
     turns: OnceLock<Semaphore>,
+    /// No answer comes.
+    hangs: AtomicBool,
 }
 
 impl FakeCourier {
@@ -46,6 +50,11 @@ impl FakeCourier {
     /// From now on a turn is needed for each delivery.
     pub fn gives_turns(&self, turns: usize) {
         self.turns.get_or_init(|| Semaphore::new(0)).add_permits(turns);
+    }
+
+    /// From now on no answer comes, or answers come again.
+    pub fn hangs(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
     }
 
     pub fn answers(&self, answers: impl IntoIterator<Item = Result<Receipt, Fault>>) {
@@ -85,6 +94,9 @@ impl Courier for FakeCourier {
 
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, _: At) -> Result<Receipt, Fault> {
         lock(&self.asked).push((command.id.to_string(), tried));
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if tried == Try::MayBeDone && !command.ask.target().can_look_up() {
             return Err(Fault::never("a person has to look"));
         }
@@ -223,6 +235,18 @@ impl Bench {
         let body = serde_json::to_vec(&order).expect("an order");
         let put = vec![Put { key: format!("order/{id}"), expect: 0, body }];
         self.commit(Unit { put, ..Unit::default() }).await;
+    }
+
+    /// The order, which is stored, waits for this command from now on.
+    pub async fn put_order_waiting(&self, id: &str, command: &str) {
+        let key = format!("order/{id}");
+        let stored = self.site.store.read(self.site.id(), std::slice::from_ref(&key)).await.expect("memory");
+        let stored = stored.into_iter().flatten().next().expect("an order");
+        let mut order: Order = serde_json::from_slice(&stored.body).expect("an order");
+        let pending = Pending { ask: AskKind::AddNote, task: None, letter: None, to: None, role: None };
+        order.unsent.insert(command.into(), pending);
+        let body = serde_json::to_vec(&order).expect("an order");
+        self.commit(Unit { put: vec![Put { key, expect: stored.version, body }], ..Unit::default() }).await;
     }
 
     /// An entry of the inbox that is no request.

@@ -121,8 +121,8 @@ struct Inbox {
     /// refused. The entry becomes a dead letter; the wake is postponed, in case a later version can process
     /// it.
     aside: HashMap<Cause, String>,
-    /// Settlements whose commit failed; the store may have applied it.
-    doubtful: HashSet<u64>,
+    /// Settlements whose commit failed.
+    doubtful: HashMap<u64, Doubt>,
     folds: Folds,
 }
 
@@ -133,6 +133,15 @@ enum Cause {
     Entry(Seq),
     /// A finished delivery, by its place.
     Landed(u64),
+}
+
+/// Why a settlement may not find its delivery in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    /// Each commit was refused, so none was applied.
+    Refused,
+    /// The answer to a commit was lost; it may have been applied.
+    Unheard,
 }
 
 /// The work of one round.
@@ -192,7 +201,7 @@ impl Inbox {
             after: None,
             strikes: HashMap::new(),
             aside: HashMap::new(),
-            doubtful: HashSet::new(),
+            doubtful: HashMap::new(),
             folds: Folds::default(),
         }
     }
@@ -239,7 +248,14 @@ impl Inbox {
                 Ok(()) => self.done(&cause, Written::Now),
                 Err(error) => {
                     if let Cause::Landed(place) = cause {
-                        self.doubtful.insert(place);
+                        let doubt = match &error {
+                            Failure::Commit(CommitError::Conflict(_)) => Doubt::Refused,
+                            _ => Doubt::Unheard,
+                        };
+                        self.doubtful
+                            .entry(place)
+                            .and_modify(|known| *known = doubt.max(*known))
+                            .or_insert(doubt);
                     }
                     refused.get_or_insert(Refused::by(cause, error));
                 }
@@ -355,7 +371,8 @@ impl Inbox {
         self.strikes.remove(done);
         if let Cause::Landed(place) = done {
             self.doubtful.remove(place);
-            self.site.landings().settle(*place, written);
+            let settled = self.site.landings().settle(*place, written);
+            settled.iter().for_each(|id| self.site.forget_delivery(id));
         }
     }
 

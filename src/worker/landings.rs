@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 use crate::platform::Receipt;
+use crate::process::CommandId;
 use crate::store::Delivery;
 
 /// The final result of a delivery.
@@ -52,11 +53,11 @@ impl Landings {
         self.waiting.values().take(max).map(|(landed, _)| landed.clone()).collect()
     }
 
-    pub fn settle(&mut self, place: u64, written: Written) {
-        if let Some((_, heard)) = self.waiting.remove(&place) {
-            // After a restart of the outbox there is no receiver.
-            let _ = heard.send(written);
-        }
+    pub fn settle(&mut self, place: u64, written: Written) -> Option<CommandId> {
+        let (landed, heard) = self.waiting.remove(&place)?;
+        // After a restart of the outbox there is no receiver.
+        let _ = heard.send(written);
+        Some(landed.delivery.id().clone())
     }
 
     /// No more will be added.

@@ -82,8 +82,6 @@ struct First {
 struct InFlight {
     place: u64,
     urgency: watch::Sender<Urgency>,
-    /// As it would be given to a store that has lost it.
-    body: Option<Delivery>,
     /// It is no longer in the store, by a commit of ours.
     is_over: bool,
 }
@@ -193,13 +191,6 @@ impl Lanes {
         }
     }
 
-    /// The delivery in flight, as it would be given to a store that has lost it.
-    pub fn flies(&mut self, lane: LaneKey, delivery: Delivery) {
-        if let Some(flight) = self.busy.get_mut(&lane) {
-            flight.body = Some(delivery);
-        }
-    }
-
     /// Whether a commit of ours has ended the delivery in flight: otherwise a store without it has lost it.
     pub fn is_over(&self, lane: LaneKey) -> bool {
         self.busy.get(&lane).is_some_and(|flight| flight.is_over)
@@ -224,7 +215,7 @@ impl Lanes {
     fn go(&mut self, urgency: Urgency, place: u64) -> Option<Go> {
         let Stub { lane, way, .. } = *self.stubs.get(&place)?;
         self.unlist(lane);
-        let flight = InFlight { place, urgency: watch::Sender::new(urgency), body: None, is_over: false };
+        let flight = InFlight { place, urgency: watch::Sender::new(urgency), is_over: false };
         self.busy.insert(lane, flight);
         if let Some(account) = self.accounts.get_mut(&lane.target) {
             account.leaves(way);
@@ -345,17 +336,6 @@ impl Lanes {
     /// Whether it is known here, waiting or in flight.
     pub fn held(&self) -> usize {
         self.stubs.len()
-    }
-
-    /// The bodies in memory of deliveries that are not in flight, in the order of their places.
-    pub fn waiting_bodies(&self) -> impl Iterator<Item = &Delivery> {
-        let is_free = |(place, stub): &(&u64, &Stub)| self.flying(stub.lane) != Some(**place);
-        self.stubs.iter().filter(is_free).filter_map(|(place, _)| self.bodies.get(place))
-    }
-
-    /// The bodies of the deliveries in flight that are not over.
-    pub fn flying_bodies(&self) -> impl Iterator<Item = &Delivery> {
-        self.busy.values().filter(|flight| !flight.is_over).filter_map(|flight| flight.body.as_ref())
     }
 
     /// The last known place that the store has assigned.

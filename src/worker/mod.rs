@@ -23,6 +23,7 @@ pub mod store_watch;
 pub mod tally;
 pub mod troubles;
 pub mod unread;
+pub mod unsettled;
 pub mod watchdog;
 pub mod wheel;
 pub mod wheel_feed;

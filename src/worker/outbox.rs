@@ -29,7 +29,7 @@ use crate::platform::{Fault, Links, Try};
 use crate::process::command::AskKind;
 use crate::process::{CommandId, Event, Order, OrderId, Target};
 use crate::store::{
-    CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit, key,
+    CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, StoreResult, Unit, key,
 };
 use flight::{FlightEnd, Flown, commit, fly, history};
 
@@ -155,12 +155,17 @@ impl Outbox<'_> {
             let mut lanes = self.site.lanes();
             for delivery in page {
                 after = after.max(delivery.seq);
+                let unsent = self.site.marks().unsent(&delivery);
                 match known(self.site, delivery) {
                     Known::Marked(delivery) => {
+                        self.site.unsettled().note(unsent.unwrap_or_else(|| delivery.clone()));
                         lanes.push(delivery.clone());
                         lanes.mark(delivery);
                     }
-                    Known::Stored(delivery) => lanes.push(delivery),
+                    Known::Stored(delivery) => {
+                        self.site.unsettled().note(delivery.clone());
+                        lanes.push(delivery);
+                    }
                 }
             }
             if !is_full {
@@ -174,72 +179,86 @@ impl Outbox<'_> {
         if let Err(CommitError::Fenced) = spool_drain::note_epoch(self.site).await {
             return Err(CommitError::Fenced);
         }
-        if self.site.is_in_doubt(self.site.clock.now()) {
-            // The store may have lost more since the loss was noticed.
-            self.site.store_watch.take_back();
-        }
         self.site.forget_store();
         self.load_all().await?;
         self.give_back().await
     }
 
-    /// After a loss the store gets back what was not settled, under the same ids: what is already in the store
-    /// again is not added twice. Where the order's record has lost it, too, only what does not need the index: the
-    /// rest is decided again with its order.
+    /// The store gets back what it has lost and was not settled, under the same ids. An order that is known waits for
+    /// what it needs; of one that is lost, too, only what does not need the index comes back: the rest is decided again
+    /// with its order.
     async fn give_back(&mut self) -> Result<(), CommitError> {
-        let held = self.site.store_watch.held();
-        let known = self.awaited(&held).await?;
-        let leads: BTreeSet<OrderId> =
-            held.iter().filter(|one| is_lead(one)).map(|one| one.command.order.clone()).collect();
-        let stands = |one: &Delivery| match one.command.ask.kind() {
-            // A call that is started late disturbs people.
-            AskKind::StartCall => false,
-            _ if known.contains(one.id()) => true,
-            AskKind::SendLetter | AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid => true,
-            _ => one.command.ask.target() == Target::Getcourse || leads.contains(&one.command.order),
-        };
-        let back: Vec<Delivery> = held.iter().filter(|one| stands(one)).cloned().collect();
-        if back.is_empty() {
-            self.site.store_watch.gave_back(&held);
+        let site = self.site;
+        let known = site.unsettled().all();
+        let ids: Vec<CommandId> = known.iter().map(|one| one.id().clone()).collect();
+        let stored = self.asked(|| site.store.pending(site.id(), &ids)).await?;
+        let is_listed = |stored: &Option<Delivery>| stored.as_ref().is_some_and(|one| one.seq > 0);
+        let lost: Vec<Delivery> = known
+            .into_iter()
+            .zip(stored)
+            .filter(|(_, stored)| !is_listed(stored))
+            .map(|(one, _)| one)
+            .collect();
+        if lost.is_empty() {
             return Ok(());
         }
-        tracing::warn!(school = %self.site.id(), known = held.len(), back = back.len(), "deliveries that were not settled are given to the store again");
-        let unit = Unit {
-            deliveries: back.into_iter().map(DeliveryOp::Add).collect(),
-            at: self.site.clock.now(),
-            ..Unit::default()
-        };
-        match commit(self.site, unit).await {
-            Err(CommitError::Conflict(_)) | Ok(()) => {
-                self.site.store_watch.gave_back(&held);
-                Ok(())
+        let orders = self.orders_of(&lost).await?;
+        let leads: BTreeSet<OrderId> =
+            lost.iter().filter(|one| is_lead(one)).map(|one| one.command.order.clone()).collect();
+        let mut back = Vec::new();
+        for one in &lost {
+            match orders.get(&one.command.order) {
+                _ if one.command.ask.kind() == AskKind::ReadBack => back.push(one.clone()),
+                // A call that is started late disturbs people.
+                Some(order) if order.unsent.contains_key(one.id()) && !is_call(one) => back.push(one.clone()),
+                // Settled by a commit that was not heard, or decided again without it.
+                Some(_) => site.unsettled().forget(one.id()),
+                // It is kept: its order may be known to be lost later.
+                None if !site.is_in_doubt(site.clock.now()) => {}
+                None if needs_no_index(one) || leads.contains(&one.command.order) => back.push(one.clone()),
+                None => site.unsettled().forget(one.id()),
             }
+        }
+        if back.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(school = %site.id(), known = lost.len(), back = back.len(), "deliveries that were not settled are given to the store again");
+        back.iter().for_each(|one| site.unsettled().returned(one.id()));
+        let deliveries = back.into_iter().map(DeliveryOp::Add).collect();
+        let unit = Unit { deliveries, at: site.clock.now(), ..Unit::default() };
+        match commit(site, unit).await {
+            Err(CommitError::Conflict(_)) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Those for which the record of their order waits.
-    async fn awaited(&self, held: &[Delivery]) -> Result<BTreeSet<CommandId>, CommitError> {
-        let orders: BTreeSet<String> = held.iter().map(|one| key::order(&one.command.order)).collect();
-        if orders.is_empty() {
-            return Ok(BTreeSet::new());
-        }
+    /// The orders of these deliveries that have a record.
+    async fn orders_of(&self, lost: &[Delivery]) -> Result<BTreeMap<OrderId, Order>, CommitError> {
+        let orders: BTreeSet<String> = lost.iter().map(|one| key::order(&one.command.order)).collect();
         let keys: Vec<String> = orders.into_iter().collect();
-        let read = loop {
-            match self.site.store.read(self.site.id(), &keys).await {
+        let read = match self.asked(|| self.site.store.read(self.site.id(), &keys)).await {
+            // Told where the order is worked.
+            Err(CommitError::Store(StoreError::Unreadable(_))) => Vec::new(),
+            read => read?,
+        };
+        let orders = read.into_iter().flatten();
+        let orders = orders.filter_map(|record| serde_json::from_slice::<Order>(&record.body).ok());
+        Ok(orders.map(|order| (order.id.clone(), order)).collect())
+    }
+
+    /// Asks the store again while it does not answer.
+    async fn asked<T, F: Future<Output = StoreResult<T>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, CommitError> {
+        loop {
+            match ask().await {
                 Err(StoreError::Unreachable(_)) if !self.site.stopping() => {
                     tokio::time::sleep(Duration::from_millis(300)).await;
                 }
-                // Told where the order is worked.
-                Err(StoreError::Unreadable(_)) => return Ok(BTreeSet::new()),
-                read => break read?,
+                answer => return Ok(answer?),
             }
-        };
-        let orders = read
-            .into_iter()
-            .flatten()
-            .filter_map(|record| serde_json::from_slice::<Order>(&record.body).ok());
-        Ok(orders.flat_map(|order| order.unsent.into_keys()).collect())
+        }
     }
 
     /// Other work of a denied account has succeeded: its deliveries are tried now.
@@ -287,6 +306,15 @@ impl Outbox<'_> {
     }
 }
 
+fn needs_no_index(delivery: &Delivery) -> bool {
+    let ask = &delivery.command.ask;
+    ask.kind() == AskKind::SendLetter || ask.target() == Target::Getcourse
+}
+
+fn is_call(delivery: &Delivery) -> bool {
+    delivery.command.ask.kind() == AskKind::StartCall
+}
+
 fn is_lead(delivery: &Delivery) -> bool {
     delivery.command.ask.kind() == AskKind::SaveLead
 }
@@ -310,7 +338,9 @@ fn known(site: &Site, delivery: Delivery) -> Known {
     if site.marks().has_not_left(&delivery) && history(site, &before, now) == (Try::First, None) {
         Known::Marked(delivery)
     } else {
-        Known::Stored(Delivery { state: DeliveryState::Unclear { not_before: now }, ..delivery })
+        let attempts = site.unsettled().tries_of(delivery.id()).unwrap_or(delivery.attempts);
+        let attempts = attempts.min(delivery.attempts);
+        Known::Stored(Delivery { state: DeliveryState::Unclear { not_before: now }, attempts, ..delivery })
     }
 }
 

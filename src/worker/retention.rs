@@ -5,7 +5,6 @@
 use chrono::TimeDelta;
 
 use super::site::Site;
-use super::wipe;
 use crate::intake::calls::CallRecord;
 use crate::intake::item::Item;
 use crate::intake::last_seen::LastSeen;
@@ -27,12 +26,7 @@ pub async fn retain(site: &Site) {
     while !site.stopping() {
         let now = site.clock.now();
         let again = match site.guard("retention", round(site, now)).await {
-            Ok(Ok(is_less)) => {
-                if is_less {
-                    wipe::past(site).await;
-                }
-                now + TimeDelta::days(1)
-            }
+            Ok(Ok(())) => now + TimeDelta::days(1),
             Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
             Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "retention failed; it is tried again later");
@@ -47,8 +41,7 @@ pub async fn retain(site: &Site) {
     }
 }
 
-/// True if something was removed at once, and not by an entry of the inbox.
-async fn round(site: &Site, now: At) -> Result<bool, CommitError> {
+async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     let raw_before = now - TimeDelta::days(site.keep.raw_days.into());
     let mut requests = 0;
     loop {
@@ -59,14 +52,14 @@ async fn round(site: &Site, now: At) -> Result<bool, CommitError> {
         }
     }
     let before = now - TimeDelta::days(site.keep.ended_days.into());
-    let is_less = letters(site, (raw_before, before), now).await? || requests > 0;
+    let mut is_less = letters(site, (raw_before, before), now).await? || requests > 0;
     let retire = |body: &[u8], _: (&str, u64), unit: &mut Unit| {
         let Ok(order) = serde_json::from_slice::<Order>(body) else { return };
         if order.end().is_some_and(|end| end.at() < before) {
             unit.append.push(Item::Retire { order: order.id, before }.to_bytes());
         }
     };
-    each(site, "order/", now, retire).await?;
+    is_less |= each(site, "order/", now, retire).await?;
     let drop = |body: &[u8], (key, expect): (&str, u64), unit: &mut Unit| {
         let Ok(call) = serde_json::from_slice::<CallRecord>(body) else { return };
         if call.wake().is_none() && call.reported_at().is_some_and(|at| at < before) {
@@ -74,15 +67,22 @@ async fn round(site: &Site, now: At) -> Result<bool, CommitError> {
             unit.forget.push(Forget::Record { key: key.to_owned(), expect });
         }
     };
-    each(site, "call/", now, drop).await?;
+    is_less |= each(site, "call/", now, drop).await?;
     let stranger = |body: &[u8], (key, expect): (&str, u64), unit: &mut Unit| {
         let Ok(lead) = serde_json::from_slice::<LastSeen>(body) else { return };
         if lead.asked_at().is_some_and(|at| at < before) {
             unit.forget.push(Forget::Record { key: key.to_owned(), expect });
         }
     };
-    each(site, "shadow/lead/", now, stranger).await?;
-    Ok(is_less)
+    is_less |= each(site, "shadow/lead/", now, stranger).await?;
+    if let Some(spool) = &site.spool {
+        spool.forget_damage(raw_before).await;
+    }
+    if is_less {
+        // Behind the orders that leave.
+        site.commit(Unit { append: vec![Item::Tidy.to_bytes()], at: now, ..Unit::default() }).await?;
+    }
+    Ok(())
 }
 
 /// The body of a dead letter is kept as long as requests and deliveries are; its id and reason are kept as
@@ -108,14 +108,14 @@ async fn letters(site: &Site, (body_before, before): (At, At), now: At) -> Resul
     }
 }
 
-/// Calls `look` for every record with this prefix and commits the unit that it fills.
+/// Calls `look` for every record with this prefix and commits the unit that it fills. Whether there was any.
 async fn each(
     site: &Site,
     prefix: &str,
     now: At,
     look: impl Fn(&[u8], (&str, u64), &mut Unit),
-) -> Result<(), CommitError> {
-    let mut after: Option<String> = None;
+) -> Result<bool, CommitError> {
+    let (mut after, mut is_less): (Option<String>, _) = (None, false);
     loop {
         let page = site.store.scan(site.id(), prefix, after.as_deref(), PAGE).await?;
         let mut unit = Unit { at: now, ..Unit::default() };
@@ -124,10 +124,11 @@ async fn each(
         }
         if !unit.append.is_empty() || !unit.forget.is_empty() {
             site.commit(unit).await?;
+            is_less = true;
         }
         match page.into_iter().last() {
             Some((last, _)) => after = Some(last),
-            None => return Ok(()),
+            None => return Ok(is_less),
         }
     }
 }

@@ -118,10 +118,6 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     site.away.answers(site.id().as_str());
     // Before the lease counts as held: nothing may be sent from memory that the store has contradicted.
     let is_owner = site.lease.ownership() == Ownership::Owner;
-    if !is_owner && lease == Lease::Held && site.store_watch.is_unbroken(&contents) {
-        // The lease had ended or was evicted, perhaps with deliveries that only the lanes know.
-        site.store_watch.take_back();
-    }
     let waiting = if is_owner { waiting } else { 0 };
     let loss = site.store_watch.observe(contents, waiting, site.clock.now());
     match lease {
@@ -131,6 +127,7 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     }
     if lease != Lease::Held {
         site.store_watch.leave();
+        site.unsettled().clear();
     }
     if let Some(loss) = loss {
         store_watch::notice(site, &loss);
@@ -145,12 +142,11 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     Ok(lease)
 }
 
-/// Single records can vanish, too (eviction): all are looked at in turn.
+/// Single records and deliveries can vanish, too (eviction): all are looked at in turn.
 async fn look_for_gone(site: &Site) -> StoreResult<()> {
-    let after = site.store_watch.looked_after();
-    let (gone, next) = site.store.unlist_gone(site.id(), after.as_deref()).await?;
-    site.store_watch.looked(next);
-    if let Some(loss) = site.store_watch.single_ones_gone(&gone, site.clock.now()) {
+    let unlisted = site.store.unlist_gone(site.id(), &site.store_watch.look_from()).await?;
+    site.store_watch.looked(unlisted.next.clone());
+    if let Some(loss) = site.store_watch.single_ones_gone(&unlisted, site.clock.now()) {
         store_watch::notice(site, &loss);
     }
     Ok(())

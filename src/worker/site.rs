@@ -1,7 +1,7 @@
 //! A running school: the configuration, the ports and the memory that its workers share while this instance
 //! owns it. Never decides anything. Enter at [`Site`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use super::pacer::Pace;
 use super::store_watch::StoreWatch;
 pub use super::tally::{CountGuard, Tally, count};
 use super::troubles::Earlier;
+use super::unsettled::Unsettled;
 use super::wheel_feed::WheelFeed;
 use crate::away::AwayLog;
 use crate::clock::{Clock, wall_now};
@@ -85,6 +86,7 @@ pub struct Site {
     lanes: Mutex<Lanes>,
     landings: Mutex<Landings>,
     marks: Mutex<Marks>,
+    unsettled: Mutex<Unsettled>,
     /// Deliveries added after this place may be unknown to the lanes; `u64::MAX` if all are known.
     unheard_after: AtomicU64,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -159,6 +161,7 @@ impl Site {
             lanes: Mutex::new(lanes),
             landings: Mutex::default(),
             marks: Mutex::default(),
+            unsettled: Mutex::default(),
             unheard_after: AtomicU64::new(u64::MAX),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
@@ -273,19 +276,9 @@ impl Site {
         *self.marks() = Marks::default();
     }
 
-    /// Deliveries that are not settled, as far as their bodies are in memory: those whose requests have not left,
-    /// and those that were in flight when their owner ended, which are looked up if they may have left.
-    fn unsettled(&self) -> Vec<Delivery> {
-        let lanes = self.lanes();
-        let marks = self.marks();
-        let waiting = lanes.waiting_bodies().filter_map(|delivery| marks.unsent(delivery));
-        waiting.chain(lanes.flying_bodies().cloned()).collect()
-    }
-
     /// Forgets the copy of the store's content; what only this owner knows stays.
     pub fn forget_store(&self) {
         self.forget_wakes();
-        self.store_watch.hold(|| self.unsettled());
         *self.lanes() = new_lanes(&self.outbound);
         *self.landings() = Landings::default();
         self.take_unheard();
@@ -324,8 +317,14 @@ impl Site {
         now.timestamp_millis() < self.doubt_until_ms.load(Ordering::SeqCst)
     }
 
-    /// The delivery has left the outbox.
-    fn forget_delivery(&self, id: &CommandId) {
+    /// The delivery is over.
+    pub fn forget_delivery(&self, id: &CommandId) {
+        self.unsettled().forget(id);
+        self.left_the_outbox(id);
+    }
+
+    /// It is over, or it has gone to the end of its lane.
+    fn left_the_outbox(&self, id: &CommandId) {
         self.store_watch.forget(id);
         self.marks().leaves(id);
         self.delivery_panics().remove(id);
@@ -373,14 +372,17 @@ impl Site {
 
     /// Updates the lanes from the commit, without reading the store.
     fn follow(&self, deliveries: Vec<DeliveryOp>, places: Places) {
-        let mut gone = Vec::new();
+        let (mut gone, mut added) = (Vec::new(), HashSet::new());
         let mut lanes = self.lanes();
         for (op, place) in deliveries.into_iter().zip(places) {
             match (op, place) {
                 (DeliveryOp::Add(delivery), Some(seq)) => {
                     let delivery = Delivery { seq, ..delivery };
+                    added.insert(delivery.id().clone());
                     lanes.push(delivery.clone());
                     self.marks().placed(&delivery);
+                    let unsent = self.marks().unsent(&delivery);
+                    self.unsettled().note(unsent.unwrap_or_else(|| delivery.clone()));
                     if self.marks().has_not_left(&delivery) {
                         lanes.mark(delivery);
                     }
@@ -397,7 +399,12 @@ impl Site {
             }
         }
         drop(lanes);
-        gone.iter().for_each(|id| self.forget_delivery(id));
+        for id in gone {
+            match added.contains(&id) {
+                true => self.left_the_outbox(&id),
+                false => self.forget_delivery(&id),
+            }
+        }
     }
 
     /// Whether a commit is in progress that marks deliveries it adds as being sent.
@@ -423,6 +430,10 @@ impl Site {
 
     pub fn marks(&self) -> MutexGuard<'_, Marks> {
         self.marks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
+        self.unsettled.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn landings(&self) -> MutexGuard<'_, Landings> {

@@ -3,7 +3,7 @@
 //! the store itself and never changes it. Enter at [`StoreWatch::observe`]; [`notice`] acts on a loss.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::lease_view::Ownership;
 use super::site::Site;
 use crate::process::{At, CommandId};
-use crate::store::{Contents, Delivery, Kinds, StoreError, StoreResult, key};
+use crate::store::{Contents, Kinds, LookFrom, StoreError, StoreResult, Unlisted, key};
 
 /// After a loss everything that goes out is looked up first during this time: the orders that are told again
 /// within it are decided again.
@@ -26,7 +26,7 @@ const NOTE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// and its answer.
 const SHORT_MAX: u32 = 2;
 
-/// A loss is noticed within this time; and most deliveries that are kept for it.
+/// A loss is noticed within this time; and most deliveries that are remembered for it.
 const MISSED_KEPT: TimeDelta = TimeDelta::seconds(15);
 const MISSED_MAX: usize = 1_000;
 
@@ -36,7 +36,7 @@ const MISSED_MAX: usize = 1_000;
 pub enum LossKind {
     /// The store's own token is another one: it was emptied or replaced.
     Replaced,
-    /// Its last place is before one that it had already given.
+    /// What its last renewal left is before what this process had left there.
     OlderCopy,
     /// A part of it is gone.
     Part,
@@ -91,24 +91,11 @@ struct State {
     last: Option<Loss>,
     /// Parts of this process that have not started over from the store yet.
     pending: BTreeSet<String>,
-    /// Deliveries that were not settled, for the store.
-    held: Vec<Delivery>,
-    /// Deliveries that came back and are not in the store.
-    missed: Vec<(At, Delivery)>,
-    looked_after: Option<String>,
+    /// Deliveries that a try has not found in the store, and no commit of ours has ended.
+    missed: Vec<(At, CommandId)>,
+    look_from: LookFrom,
     /// Why the last renewal failed.
     unanswered: Option<StoreError>,
-}
-
-impl State {
-    fn keep(&mut self, delivery: Delivery) {
-        self.held.retain(|held| held.id() != delivery.id());
-        self.held.push(delivery);
-    }
-
-    fn keep_missed(&mut self) {
-        std::mem::take(&mut self.missed).into_iter().for_each(|(_, delivery)| self.keep(delivery));
-    }
 }
 
 /// What this process knows about the store of one school.
@@ -120,8 +107,6 @@ pub struct StoreWatch {
     losses: AtomicU64,
     /// Those that left a store whose parts do not fit together.
     torn: AtomicU64,
-    /// The next copy of the lanes that is dropped is searched for what has not left.
-    takes_back: AtomicBool,
     /// Rung after a loss: reconciliation and the watchdog run at once.
     pub bell: Notify,
 }
@@ -137,12 +122,14 @@ impl StoreWatch {
         state.short = if is_short { state.short + 1 } else { 0 };
         let before = state.known.replace(contents.clone())?;
         let is_older = contents.found.as_ref().zip(before.left.as_ref());
+        let is_behind = contents.place < before.place;
         let kind = if before.token != contents.token {
             LossKind::Replaced
-        } else if contents.place < before.place || is_older.is_some_and(|(found, left)| found.is_before(left))
-        {
+        } else if is_older.map_or(is_behind && before.left.is_none(), |(found, left)| found.is_before(left)) {
             LossKind::OlderCopy
         } else if (before.left.is_some() && contents.found.is_none())
+            // Its counter of places is gone, and its beat is not.
+            || is_behind
             || state.short >= SHORT_MAX
             || before.kinds.zip(kinds).is_some_and(has_vanished)
         {
@@ -156,7 +143,7 @@ impl StoreWatch {
             let missed = state.missed.len() as u64;
             gone.deliveries = gone.deliveries.max(waiting.saturating_sub(kinds.deliveries)).max(missed);
         }
-        state.keep_missed();
+        state.missed.clear();
         let loss = Loss { at: now, kind, gone };
         state.last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
@@ -169,15 +156,15 @@ impl StoreWatch {
         self.entries_gone.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Records whose names were listed are gone, or requests since the last call. The names are no longer listed,
-    /// so they are told once.
-    pub fn single_ones_gone(&self, names: &[String], now: At) -> Option<Loss> {
+    /// What was listed is gone, or requests since the last call. It is no longer listed, so it is told once.
+    pub fn single_ones_gone(&self, unlisted: &Unlisted, now: At) -> Option<Loss> {
         let requests = self.entries_gone.swap(0, Ordering::SeqCst);
-        if names.is_empty() && requests == 0 {
+        if unlisted.records.is_empty() && unlisted.deliveries.is_empty() && requests == 0 {
             return None;
         }
-        let orders = names.iter().filter(|name| name.starts_with(key::ORDERS)).count() as u64;
-        let gone = Some(Gone { orders, requests, ..Gone::default() });
+        let orders = unlisted.records.iter().filter(|name| name.starts_with(key::ORDERS)).count() as u64;
+        let deliveries = unlisted.deliveries.len() as u64;
+        let gone = Some(Gone { orders, deliveries, requests, ..Gone::default() });
         let loss = Loss { at: now, kind: LossKind::Part, gone };
         self.state().last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
@@ -185,22 +172,21 @@ impl StoreWatch {
         Some(loss)
     }
 
-    /// Where the search for records that are gone goes on.
-    pub fn looked_after(&self) -> Option<String> {
-        self.state().looked_after.clone()
+    /// Where the search for what is gone goes on.
+    pub fn look_from(&self) -> LookFrom {
+        self.state().look_from.clone()
     }
 
-    pub fn looked(&self, next: Option<String>) {
-        self.state().looked_after = next;
+    pub fn looked(&self, next: LookFrom) {
+        self.state().look_from = next;
     }
 
-    /// A delivery whose try could not be written because the store does not have it: if a loss is noticed soon, it
-    /// is given back.
-    pub fn missed(&self, delivery: Delivery, now: At) {
+    /// A delivery whose try could not be written because the store does not have it.
+    pub fn missed(&self, id: &CommandId, now: At) {
         let mut state = self.state();
         state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
         if state.missed.len() < MISSED_MAX {
-            state.missed.push((now, delivery));
+            state.missed.push((now, id.clone()));
         }
     }
 
@@ -278,18 +264,6 @@ impl StoreWatch {
 
     fn wait_for(&self, parts: impl Iterator<Item = String>) {
         self.state().pending.extend(parts);
-        self.take_back();
-    }
-
-    /// What the next copy of the lanes that is dropped has not settled is kept.
-    pub fn take_back(&self) {
-        self.takes_back.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether nobody has renewed the lease since the last renewal of this process: what it remembers holds.
-    pub fn is_unbroken(&self, contents: &Contents) -> bool {
-        let known = self.state().known.as_ref().and_then(|known| known.left.clone());
-        known.is_some() && known == contents.found
     }
 
     /// Another instance works for the school: this one has nothing to start over.
@@ -297,36 +271,11 @@ impl StoreWatch {
         let mut state = self.state();
         state.pending.clear();
         state.missed.clear();
-        drop(state);
-        self.takes_back.store(false, Ordering::SeqCst);
     }
 
-    /// Keeps what was not settled when the lanes are dropped after a loss.
-    pub fn hold(&self, unsettled: impl FnOnce() -> Vec<Delivery>) {
-        if self.takes_back.swap(false, Ordering::SeqCst) {
-            let unsettled = unsettled();
-            let mut state = self.state();
-            state.keep_missed();
-            // What an owner that ended early has not given back stays.
-            unsettled.into_iter().for_each(|delivery| state.keep(delivery));
-        }
-    }
-
-    /// What the store may not have any more.
-    pub fn held(&self) -> Vec<Delivery> {
-        self.state().held.clone()
-    }
-
-    /// These were given back.
-    pub fn gave_back(&self, given: &[Delivery]) {
-        self.state().held.retain(|one| given.iter().all(|given| given.id() != one.id()));
-    }
-
-    /// The delivery is over: it is not given back.
+    /// A commit of ours has ended the delivery.
     pub fn forget(&self, id: &CommandId) {
-        let mut state = self.state();
-        state.missed.retain(|(_, missed)| missed.id() != id);
-        state.held.retain(|held| held.id() != id);
+        self.state().missed.retain(|(_, missed)| missed != id);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -338,11 +287,7 @@ impl StoreWatch {
 /// written since does not hide it.
 fn has_vanished((before, after): (Kinds, Kinds)) -> bool {
     let is_gone = |count: fn(&Kinds) -> u64| count(&before) > 0 && count(&after) == 0;
-    let (stood, stand) = (before.signs.unwrap_or_default(), after.signs.unwrap_or_default());
-    let has_no_sign = after.signs.is_some()
-        && ((stood.wakes && !stand.wakes)
-            || (stood.records && !stand.records)
-            || (stood.links && !stand.links));
+    let has_no_sign = before.signs.zip(after.signs).is_some_and(|(stood, stand)| stand.has_lost_of(&stood));
     let is_empty = is_gone(|kinds| kinds.wakes) || is_gone(|kinds| kinds.records);
     has_no_sign || is_empty || (before.links > 1 && after.links == 0)
 }
@@ -379,24 +324,43 @@ mod tests {
     #[test]
     fn a_missing_sign_is_a_loss_whatever_was_written_since() {
         let watch = StoreWatch::default();
-        let all = Signs { wakes: true, records: true, links: true };
+        let all = Signs { wakes: true, records: true, links: true, ..Signs::default() };
         let mut seen = Vec::new();
-        for (links, signs) in
-            [(3, None), (3, Some(all)), (5, Some(all)), (2, Some(Signs { links: false, ..all }))]
-        {
+        let promised = Signs { promised: true, ..all };
+        for (links, signs) in [
+            (3, None),
+            (3, Some(all)),
+            (5, Some(all)),
+            (2, Some(Signs { links: false, ..all })),
+            // An older version put no sign there.
+            (2, Some(promised)),
+            (2, Some(all)),
+        ] {
             let mut now = contents("a", 9, 1, 0, 2);
             now.kinds = now.kinds.map(|kinds| Kinds { links, signs, ..kinds });
             seen.push(watch.observe(now, 0, At::UNIX_EPOCH).map(|loss| loss.kind));
         }
-        assert_eq!(seen, [None, None, None, Some(LossKind::Part)]);
+        assert_eq!(seen, [None, None, None, Some(LossKind::Part), None, Some(LossKind::Part)]);
+    }
+
+    /// The counter of places was evicted: what came of the requests that the store still knows may be gone, too.
+    #[test]
+    fn places_that_begin_anew_under_the_same_beat_are_a_part_that_is_gone() {
+        let watch = StoreWatch::default();
+        let beat = |n| Some(Beat { by: "a".to_owned(), n });
+        let seen = [9, 2].map(|place| {
+            let now = Contents { found: beat(1), left: beat(1), ..contents("a", place, 1, 0, 2) };
+            watch.observe(now, 0, At::UNIX_EPOCH).map(|loss| loss.kind)
+        });
+        assert_eq!((seen, watch.torn()), ([None, Some(LossKind::Part)], 1));
     }
 
     #[test]
     fn single_records_and_requests_that_are_gone_are_told_once() {
         let watch = StoreWatch::default();
         let told = |watch: &StoreWatch, names: &[&str]| {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            let loss = watch.single_ones_gone(&names, At::UNIX_EPOCH);
+            let records = names.iter().map(|name| (*name).to_owned()).collect();
+            let loss = watch.single_ones_gone(&Unlisted { records, ..Unlisted::default() }, At::UNIX_EPOCH);
             loss.and_then(|loss| loss.gone).map(|gone| (gone.orders, gone.requests))
         };
         assert_eq!(told(&watch, &[]), None);
@@ -413,7 +377,7 @@ mod tests {
         for is_over in [false, true] {
             let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
             watch.observe(contents("a", 9, 1, 1, 2), 1, now);
-            watch.missed(crate::worker::fake::letter("gc-1.1"), now);
+            watch.missed(&"gc-1.1".into(), now);
             if is_over {
                 watch.forget(&"gc-1.1".into());
             }

@@ -1,7 +1,9 @@
 //! The watchdog: finds, repairs and counts open orders without a next step or without their entry in the
-//! index (L14), and a wheel that has stopped. In a healthy system its counts stay 0. Enter at [`run`].
+//! index (L14), commands that a store has lost, and a wheel that has stopped. In a healthy system its counts stay 0.
+//! Enter at [`run`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
@@ -11,15 +13,19 @@ use super::store_watch;
 use super::wheel_feed;
 use crate::intake::apply::order_member;
 use crate::intake::item::{Item, Member};
-use crate::process::{At, Event, Order, OrderId, wake};
+use crate::process::{At, CommandId, Event, Order, OrderId, wake};
 use crate::store::key;
-use crate::store::{CommitError, StoreError, StoreResult, Unit, Wake};
+use crate::store::{CommitError, DeliveryOp, StoreError, StoreResult, Unit, Wake};
 
 /// Minutes between two sweeps over all orders.
 const SWEEP_MIN: i64 = 6 * 60;
 /// Minutes between two checks of the canary.
 const LOOK_MIN: i64 = 120;
 const PAGE: usize = 200;
+/// Why a command that the store has lost is not carried out.
+const LOST: &str = "the store has lost it";
+/// Between two looks whether the outbox has started over, real time.
+const OUTBOX_PAUSE: Duration = Duration::from_millis(50);
 
 /// Checks the canary often and every order occasionally, until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
@@ -65,7 +71,17 @@ async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
         site.forget_wakes();
     }
     if *sweep_at <= now {
+        if site.is_in_doubt(now) {
+            site.store.relist(site.id()).await?;
+        }
         sweep(site).await?;
+        if site.is_in_doubt(now) {
+            // First the outbox gives back what this process knows.
+            while site.store_watch.is_pending(store_watch::OUTBOX) && !site.stopping() {
+                tokio::time::sleep(OUTBOX_PAUSE).await;
+            }
+            tell_lost_commands(site).await?;
+        }
         *sweep_at = now + TimeDelta::minutes(SWEEP_MIN);
     }
     Ok(())
@@ -91,6 +107,50 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
             }
         }
     }
+}
+
+/// After a loss an order may wait for a command that nobody has any more. One that only the list of deliveries has lost
+/// is listed again; of the others the order hears, and takes another next step.
+async fn tell_lost_commands(site: &Site) -> Result<(), CommitError> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = site.store.scan(site.id(), key::ORDERS, after.as_deref(), PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(last.clone());
+        let orders =
+            page.into_iter().filter_map(|(_, record)| serde_json::from_slice::<Order>(&record.body).ok());
+        let waits = orders.filter(|order| !order.unsent.is_empty());
+        let waits: Vec<(OrderId, CommandId)> =
+            waits.flat_map(|order| order.unsent.into_keys().map(move |id| (order.id.clone(), id))).collect();
+        let ids: Vec<CommandId> = waits.iter().map(|(_, id)| id.clone()).collect();
+        let stored = site.store.pending(site.id(), &ids).await?;
+        for ((order, id), stored) in waits.into_iter().zip(stored) {
+            match stored {
+                Some(delivery) if delivery.seq == 0 => {
+                    let (deliveries, at) = (vec![DeliveryOp::Add(delivery)], site.clock.now());
+                    site.commit(Unit { deliveries, at, ..Unit::default() }).await?;
+                }
+                Some(_) => {}
+                // It is on its way.
+                None if site.unsettled().knows(&id) => {}
+                None => tell_lost(site, order, id).await?,
+            }
+        }
+    }
+}
+
+/// It may have been settled between the two reads: the order is read again.
+async fn tell_lost(site: &Site, id: OrderId, command: CommandId) -> Result<(), CommitError> {
+    let record = site.store.read(site.id(), &[key::order(&id)]).await?.pop().flatten();
+    let order = record.and_then(|record| serde_json::from_slice::<Order>(&record.body).ok());
+    if !order.is_some_and(|order| order.unsent.contains_key(&command)) {
+        return Ok(());
+    }
+    count(&site.tally.repairs);
+    tracing::error!(school = %site.id(), order = %id, %command, "ALARM: the store has lost a command; its order takes another step");
+    let event = Event::Undeliverable { command, why: LOST.to_owned() };
+    let append = vec![Item::Event { raw: None, order: id, event }.to_bytes()];
+    site.commit(Unit { append, at: site.clock.now(), ..Unit::default() }).await
 }
 
 /// Whether the order has a timer, and the index has its wake, not later than the timer. An order whose timer
@@ -122,4 +182,29 @@ async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
         None => unit.append.push(Item::Event { raw: None, order: id.clone(), event: Event::Wake }.to_bytes()),
     }
     site.commit(unit).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::fake::{Bench, letter};
+
+    /// Of two commands for which an order waits the store has lost one, and nobody remembers it.
+    #[tokio::test(start_paused = true)]
+    async fn an_order_hears_of_a_command_that_is_lost_once() {
+        let mut bench = Bench::open().await;
+        bench.put_order("gc-1").await;
+        for command in ["gc-1.1", "gc-1.2", "gc-1.3"] {
+            bench.put_order_waiting("gc-1", command).await;
+        }
+        let stored = vec![DeliveryOp::Add(letter("gc-1.1")), DeliveryOp::Add(letter("gc-1.3"))];
+        bench.commit(Unit { deliveries: stored, ..Unit::default() }).await;
+        bench.lose(&["gc-1.3"]).await;
+        tell_lost_commands(&bench.site).await.expect("the owner");
+        bench.work().await;
+        tell_lost_commands(&bench.site).await.expect("the owner");
+        bench.run_for(TimeDelta::seconds(1)).await;
+        let told = bench.events("gc-1").await.into_iter().filter(|event| event == "undeliverable").count();
+        assert_eq!((told, bench.site.tally.repairs.load(std::sync::atomic::Ordering::SeqCst)), (1, 1));
+    }
 }

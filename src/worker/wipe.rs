@@ -1,12 +1,13 @@
-//! After an erasure, removes what the store's files still hold of the person. Never deletes a record: that is done
-//! already. A mark in the store says that it is to be done, so a crash in between changes nothing. Enter at [`mark`]
-//! and [`run`].
+//! After an erasure or a retention, removes what the store's files still hold of it. Never deletes a record: that is
+//! done already. A mark in the store says that it is to be done, so a crash in between changes nothing. Enter at
+//! [`mark`] and [`run`].
 
 use chrono::TimeDelta;
 
 use super::site::Site;
+use crate::process::At;
 use crate::store::key;
-use crate::store::{CommitError, Forget, Put, StoreResult, Unit, Wiped, Wiping};
+use crate::store::{CommitError, Forget, Put, Record, StoreResult, Unit, Wiped, Wiping};
 
 /// Until a store that is busy is asked again.
 const BUSY: TimeDelta = TimeDelta::seconds(5);
@@ -14,10 +15,47 @@ const BUSY: TimeDelta = TimeDelta::seconds(5);
 /// Until one that failed is asked again.
 const FAILED: TimeDelta = TimeDelta::minutes(1);
 
-/// For the last unit of an erasure.
-pub async fn mark(site: &Site) -> StoreResult<Put> {
+/// After a retention the files are written anew this often at most, because the store stands meanwhile; between, only
+/// their logs are.
+const WHOLE: TimeDelta = TimeDelta::days(7);
+
+/// Why something left the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    Person,
+    Past,
+}
+
+impl Removed {
+    /// The stored form of the mark.
+    fn body(self) -> &'static [u8] {
+        match self {
+            Self::Person => b"1",
+            Self::Past => b"past",
+        }
+    }
+
+    fn read(body: &[u8]) -> Self {
+        if body == Self::Past.body() { Self::Past } else { Self::Person }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Person => "the erased person",
+            Self::Past => "what was past its time",
+        }
+    }
+}
+
+/// For the last unit of an erasure or of a retention.
+pub async fn mark(site: &Site, why: Removed) -> StoreResult<Put> {
     let known = site.store.read(site.id(), &[key::WIPE.to_owned()]).await?.pop().flatten();
-    Ok(Put { key: key::WIPE.to_owned(), expect: known.map_or(0, |known| known.version), body: b"1".to_vec() })
+    let why = known.as_ref().map_or(why, |known| match Removed::read(&known.body) {
+        Removed::Person => Removed::Person,
+        Removed::Past => why,
+    });
+    let expect = known.map_or(0, |known| known.version);
+    Ok(Put { key: key::WIPE.to_owned(), expect, body: why.body().to_vec() })
 }
 
 /// Runs until the bridge stops.
@@ -28,7 +66,7 @@ pub async fn run(site: &Site) {
             Ok(Ok(again)) => again.then_some(BUSY),
             Err(_) => Some(FAILED),
             Ok(Err(error)) => {
-                tracing::warn!(school = %site.id(), %error, "an erased person is still in the store's files; it is tried again");
+                tracing::warn!(school = %site.id(), %error, "the store's files still hold what was removed; it is tried again");
                 Some(FAILED)
             }
         };
@@ -49,40 +87,42 @@ pub async fn run(site: &Site) {
 
 /// True if it has to be tried again.
 async fn once(site: &Site) -> Result<bool, CommitError> {
-    let Some(mark) = site.store.read(site.id(), &[key::WIPE.to_owned()]).await?.pop().flatten() else {
-        return Ok(false);
-    };
-    match site.store.wipe(site.id(), Wiping::Person).await? {
+    let keys = [key::WIPE.to_owned(), key::WIPED.to_owned()];
+    let mut found = site.store.read(site.id(), &keys).await?.into_iter();
+    let (Some(mark), last) = (found.next().flatten(), found.next().flatten()) else { return Ok(false) };
+    let (why, now) = (Removed::read(&mark.body), site.clock.now());
+    let what =
+        if why == Removed::Person || is_due(last.as_ref(), now) { Wiping::Person } else { Wiping::Past };
+    let words = why.words();
+    match site.store.wipe(site.id(), what).await? {
         Wiped::Later(why) => {
-            tracing::info!(school = %site.id(), why, "an erased person is still in the store's files; it is tried again");
+            tracing::info!(school = %site.id(), why, "the store's files still hold {words}; it is tried again");
             return Ok(true);
         }
         Wiped::Refused(why) => tracing::warn!(
             school = %site.id(), why,
-            "an erased person stays in Redis' files until it writes them anew by itself: let its user run \
-             BGREWRITEAOF and BGSAVE, see the README, «Stores»"
+            "Redis' files hold {words} until it writes them anew by itself: let its user run BGREWRITEAOF and BGSAVE, \
+             see the README, «Stores»"
         ),
         Wiped::Done => {
-            tracing::info!(school = %site.id(), "the store's files are written without the erased person");
+            tracing::info!(school = %site.id(), "the store's files are written without {words}");
         }
     }
-    // Another erasure may have ended meanwhile: then the mark has changed, and it is done once more.
+    // Something else may have been removed meanwhile: then the mark has changed, and it is done once more.
     let forget = vec![Forget::Record { key: key::WIPE.to_owned(), expect: mark.version }];
-    match site.commit(Unit { forget, at: site.clock.now(), ..Unit::default() }).await {
+    let expect = last.map_or(0, |last| last.version);
+    let body = now.to_rfc3339().into_bytes();
+    let whole = Put { key: key::WIPED.to_owned(), expect, body };
+    let put = Some(whole).filter(|_| what == Wiping::Person).into_iter().collect();
+    match site.commit(Unit { forget, put, at: now, ..Unit::default() }).await {
         Err(CommitError::Conflict(_)) => Ok(true),
         done => done.map(|()| false),
     }
 }
 
-/// After retention: what is past its time leaves the files soon.
-pub async fn past(site: &Site) {
-    match site.store.wipe(site.id(), Wiping::Past).await {
-        Ok(Wiped::Done) => {}
-        Ok(Wiped::Later(why) | Wiped::Refused(why)) => {
-            tracing::debug!(school = %site.id(), why, "the store's files are tidied another day");
-        }
-        Err(error) => {
-            tracing::debug!(school = %site.id(), %error, "the store's files are tidied another day")
-        }
-    }
+/// A moment that cannot be read, or lies ahead, is none.
+fn is_due(last: Option<&Record>, now: At) -> bool {
+    let last = last.and_then(|last| std::str::from_utf8(&last.body).ok());
+    let last = last.and_then(|last| last.parse::<At>().ok());
+    last.is_none_or(|last| (now - last).abs() >= WHOLE)
 }

@@ -5,8 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use dozvon::clock::wall_now;
+use dozvon::intake::envelope::Envelope;
 use dozvon::platform::tokens::{TokenPair, TokenStore};
+use dozvon::process::{End, Wait};
+use dozvon::request::{IdempotencyKey, RawRequest};
 use dozvon::secret::{Secret, Vault};
+use dozvon::store::{Fence, Lease, Offer, Plan, Put, Unit};
 use dozvon::tokens::StoredTokens;
 
 use crate::process::{bench, email, everything_stands, order_url, phone, tell};
@@ -64,6 +68,89 @@ async fn nothing_stays(kind: StoreKind) {
     assert_eq!(found(&bench), Vec::<PathBuf>::new(), "after a clean stop");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_past_its_time_is_in_no_file_of_the_embedded_store() {
+    nothing_past_stays(StoreKind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_past_its_time_is_in_no_file_of_redis() {
+    nothing_past_stays(StoreKind::Redis).await;
+}
+
+/// A client whose only order ended long ago, with all that was received of him then.
+async fn nothing_past_stays(kind: StoreKind) {
+    let bench = bench(kind).await;
+    if let Some(redis) = &bench.redis {
+        redis::cmd("CONFIG").arg("SET").arg("rdbcompression").arg("no").exec(&mut redis.admin()).expect("ok");
+    }
+    damaged_spool(&bench);
+    // Nothing of him is received today.
+    bench.mute();
+    let bridge = bench.start().await;
+    until("an owner", async || bridge.owns().await.then_some(())).await;
+    let long_ago = wall_now() - chrono::TimeDelta::days(400);
+    let query = order_url(&bench, 0).split_once('?').expect("a query").1.to_owned();
+    let undecodable = form(&[("phone", &phone(0)), ("name", NAME), ("status", "Новый")]);
+    let store = bench.store().await;
+    for (n, query) in [query.clone(), format!("{query}&comment={}", "о+разном+".repeat(300)), undecodable]
+        .into_iter()
+        .enumerate()
+    {
+        let (method, tail) = ("GET".to_owned(), "order-created".to_owned());
+        let request = RawRequest { method, tail, query, headers: Vec::new(), body: Vec::new() };
+        let raw = Envelope::of("getcourse", &request, long_ago).to_bytes();
+        let offer = Offer { id: format!("past-{n}"), key: IdempotencyKey::Always, at: long_ago, raw };
+        store.offer(&rost(), &offer).await.expect("the store answers");
+    }
+    store.ring(&rost()).await.expect("the store answers");
+    everything_stands(&bench, 1).await;
+    until("its dead letter", async || (bridge.count("dead").await == 1).then_some(())).await;
+    bridge.settled().await;
+    assert!(found_of(&bench, &past_traces()).len() > 1, "the test can find it");
+    assert_eq!(bridge.terminate().await, Some(0));
+    drop(store);
+    ended(&bench, long_ago).await;
+
+    let bridge = bench.start().await;
+    let said = || bridge.log().contains("the store's files are written without what was past its time");
+    until("the files are written", async || said().then_some(())).await;
+    until("files without him", async || found_of(&bench, &past_traces()).is_empty().then_some(())).await;
+    let links = [dozvon::link::phone(&phone(0)), dozvon::link::email(&email(0))];
+    assert_eq!(bench.store().await.find(&rost(), &links).await, Ok(vec![None, None]));
+    assert_eq!(bridge.terminate().await, Some(0));
+    assert_eq!(found_of(&bench, &past_traces()), Vec::<PathBuf>::new(), "after a clean stop");
+}
+
+/// His order ended then, and nobody has looked at the damaged spool since.
+async fn ended(bench: &TestBed, at: dozvon::process::At) {
+    let (store, fence) = (bench.store().await, Fence("the test".to_owned()));
+    let plan = Plan { config: "c".to_owned(), loaded: wall_now() };
+    until("the school", async || {
+        let lease = store.lease(&rost(), &fence, &plan, 60_000).await;
+        matches!(lease, Ok(Lease::Held)).then_some(())
+    })
+    .await;
+    let page = store.scan(&rost(), "order/", None, 9).await.expect("the store answers");
+    let [(key, stored)] = &page[..] else { panic!("one order") };
+    let mut record: serde_json::Value = serde_json::from_slice(&stored.body).expect("JSON");
+    record["wait"] = serde_json::to_value(Wait::Ended(End::Won { at })).expect("a state");
+    let body = serde_json::to_vec(&record).expect("JSON");
+    let put = vec![Put { key: key.clone(), expect: stored.version, body }];
+    store.commit(&rost(), &fence, Unit { put, at: wall_now(), ..Unit::default() }).await.expect("applied");
+    store.release(&rost(), &fence).await.expect("the store answers");
+    let damaged = std::fs::File::options().write(true).open(bench.data().join("spool/rost.damaged"));
+    let then = std::time::SystemTime::from(at);
+    damaged.expect("it is there").set_modified(then).expect("our own file");
+}
+
+/// What a file may hold of him that is not what amoCRM has still: the mirror knows its contacts' numbers and addresses.
+fn past_traces() -> Vec<Vec<u8>> {
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let own = [phone(0)[1..].to_owned(), format!("\"{}\"", email(0)), encoded(&email(0))];
+    own.into_iter().chain([NAME.to_owned(), encoded(NAME)]).map(String::into_bytes).collect()
+}
+
 async fn wiped(bridge: &Program) {
     let said = || bridge.log().contains("the store's files are written without the erased person");
     until("the files are written", async || said().then_some(())).await;
@@ -94,11 +181,14 @@ fn damaged_spool(bench: &TestBed) {
 
 /// The files of bridge and Redis that hold a trace of him, as it is or compressed.
 fn found(bench: &TestBed) -> Vec<PathBuf> {
+    found_of(bench, &traces())
+}
+
+fn found_of(bench: &TestBed, traces: &[Vec<u8>]) -> Vec<PathBuf> {
     let mut files = all(&bench.data());
     files
         .extend(all(bench.folder.path()).into_iter().filter(|path| path.to_string_lossy().contains("/log-")));
     files.extend(bench.redis.iter().flat_map(|redis| all(redis.folder())));
-    let traces = traces();
     let is_in =
         |bytes: &[u8]| traces.iter().any(|trace| bytes.windows(trace.len()).any(|part| part == trace));
     // A file may vanish while Redis writes it anew.

@@ -9,7 +9,7 @@ use dozvon::platform::fake::FakeLinks;
 use dozvon::platform::getcourse::{GcCourier, GcHooks, Keys, Settings};
 use dozvon::platform::http::{Http, NoResponse, Request, Response};
 use dozvon::platform::{Courier, Fault, Hooks, RawRequest, Receipt, Try, Verified};
-use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, Status, Urgency};
+use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, ReadBack, Status, Urgency};
 use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
 use dozvon::sandbox::{Setup, World};
@@ -141,7 +141,7 @@ impl Road {
     }
 
     async fn read(&mut self) -> SeenOrder {
-        shown(self.ask(Ask::ReadOrder).await.unwrap()).expect("an order")
+        shown(self.ask(Ask::ReadBack(ReadBack::Order)).await.unwrap()).expect("an order")
     }
 
     async fn comments(&self) -> usize {

@@ -7,8 +7,10 @@ use std::time::Duration;
 use dozvon::sandbox::amocrm::model::WON;
 use serde_json::Value;
 
-use crate::process::{FIRST, ORDERS, bench, everything_stands, nothing_is_doubled, number, tell};
-use crate::support::program::{Program, StoreKind, TestBed, get, until};
+use crate::process::{
+    FIRST, ORDERS, answer_late, bench, everything_stands, nothing_is_doubled, number, tell,
+};
+use crate::support::program::{Program, StoreKind, TestBed, get, rost, until};
 
 /// A bridge that has not worked on after this does not work on. How soon it does is measured by `deploy/faults.sh`.
 const SOON: Duration = Duration::from_secs(40);
@@ -62,6 +64,68 @@ async fn an_evicted_part_is_noticed_and_made_again() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
+/// The list of names and the wakes are evicted long after the orders came: nobody tells them again, their records stand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_whose_names_and_wakes_are_evicted_get_both_again() {
+    let (mut bench, bridge) = with_two_orders().await;
+    // The next process remembers no request of theirs.
+    assert_eq!(bridge.terminate().await, Some(0));
+    let bridge = bench.start().await;
+    bridge.settled().await;
+    let before = bridge.count("wakes").await;
+    assert!(before > 2, "two orders and the canary");
+    ["names", "wake", "promised"].into_iter().for_each(|key| evict(&mut bench, key));
+    until("the count of what is gone", async || lost(&bridge).await).await;
+    until("the same wakes", async || (bridge.count("wakes").await == before).then_some(())).await;
+    let listed = bench.store().await.scan(&rost(), "order/", None, 9).await.expect("it answers");
+    assert_eq!(listed.len(), 2);
+    until("a bridge that is well again", async || is_well(&bridge).await.filter(|well| *well)).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// A policy of Redis takes one list at a time. None of them tells by its length that it is gone: it may have been empty.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_list_that_is_evicted_is_noticed_and_work_goes_on() {
+    let (mut bench, bridge) = with_two_orders().await;
+    for list in ["inbox", "out", "promised", "dead", "wake", "names", "links", "beat", "token"] {
+        let before = bridge.health().await.expect("health")["lost"]["at"].clone();
+        evict(&mut bench, list);
+        until(&format!("the notice that `{list}` is gone"), async || {
+            lost(&bridge).await.filter(|lost| lost["at"] != before)
+        })
+        .await;
+        until("a bridge that is well again", async || is_well(&bridge).await.filter(|well| *well)).await;
+    }
+    // What is made anew at once, or only prevents repeats.
+    ["lease", "plan", "n", "raw", "items"].into_iter().for_each(|key| evict(&mut bench, key));
+    for order in 2..4 {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, 4).await;
+    bridge.settled().await;
+    nothing_is_doubled(&bench).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// The lead is made, its answer is on its way, and the store loses what it knows of the command: the order goes on with
+/// this lead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_is_evicted_in_the_air_is_settled_with_its_order() {
+    for keys in [&["out", "d:*"][..], &["out"], &["d:*"]] {
+        let mut bench = bench(StoreKind::Redis).await;
+        let bridge = bench.start().await;
+        answer_late(&bench, 1_500);
+        tell(&bench, 0).await;
+        until("a lead", async || (bench.world().leads().count() > 0).then_some(())).await;
+        keys.iter().for_each(|key| evict(&mut bench, key));
+        answer_late(&bench, 0);
+        everything_stands(&bench, 1).await;
+        bridge.settled().await;
+        nothing_is_doubled(&bench).await;
+        assert_eq!(bridge.terminate().await, Some(0));
+    }
+}
+
 /// Nobody runs while it is emptied: the next start says what is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_was_emptied_while_the_bridge_was_down_is_noticed_at_the_start() {
@@ -90,6 +154,14 @@ async fn worked(bench: &TestBed) {
         (orders.len() == usize::try_from(ORDERS).expect("a few") && won).then_some(())
     })
     .await;
+}
+
+/// Keys of the school, by a pattern.
+fn evict(bench: &mut TestBed, pattern: &str) {
+    let mut admin = bench.redis().admin();
+    let pattern = format!("dz:{{rost}}:{pattern}");
+    let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query(&mut admin).expect("it answers");
+    keys.iter().for_each(|key| redis::cmd("DEL").arg(key).exec(&mut admin).expect("it answers"));
 }
 
 fn flush(bench: &mut TestBed) {

@@ -126,6 +126,72 @@ async fn a_stranger_with_a_clients_number_gets_nothing_of_his() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
+/// Q4: a number alone made an order a client's. It is told, and undone by a command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_a_number_joined_is_set_apart_by_a_command() {
+    let bench = bench(StoreKind::Embedded).await;
+    let bridge = bench.start().await;
+    // One number, and offers of their own: no doubles.
+    let url_of = |order: i64| {
+        let url = order_url(&bench, order).replace(&phone(order)[1..], &phone(0)[1..]);
+        url.replace("offers=5512874", &format!("offers={}", 5_512_874 + order))
+    };
+    for order in [0, 1] {
+        let url = url_of(order);
+        assert_eq!(send("GET", &url, "", "").await.expect("an answer").status, 200);
+        everything_stands(&bench, order + 1).await;
+        bridge.settled().await;
+    }
+    let (client, other) = (email(0), email(1));
+    let contacts = || bench.world().contacts().map(|one| format!("{one:?}")).collect::<Vec<String>>();
+    assert_eq!(contacts().len(), 1, "one client: {:#?}", contacts());
+    let notes = format!("{:?}", bench.world().view());
+    told("совпало правило «телефон»", &notes);
+    let kept = export(&bench, 0).await;
+    let order = kept["clients"][0]["joined"].as_object().expect("the joined order").keys().next().cloned();
+    let order = order.expect("one");
+    told(&format!("dozvon person split rost --order {order}"), &notes);
+
+    let split = async |args: &[&str]| bench.run(&[&["person", "split", "rost"], args].concat()).await;
+    told(&format!("{order}: joined by phone"), &split(&["--phone", &phone(0)]).await.out());
+    let letters = bench.world().letters().len();
+    let done = split(&["--order", &order]).await;
+    assert_eq!(done.code(), Some(0), "{}", done.err());
+    told("its client is c-gc-", &done.out());
+    bridge.settled().await;
+    until("a contact of its own", async || (contacts().len() == 2).then_some(())).await;
+    bridge.settled().await;
+
+    assert_eq!(bench.world().letters().len(), letters, "nothing is sent again");
+    assert_eq!(bench.world().leads().count(), 2, "nor made again");
+    let of_lead: Vec<_> = bench.world().leads().map(|lead| lead.contacts.clone()).collect();
+    assert!(of_lead.iter().all(|one| one.len() == 1) && of_lead[0] != of_lead[1], "{of_lead:?}");
+    // Requests of before still name both.
+    let by = async |email: &str| {
+        let kept = bench.run(&["person", "export", "rost", "--email", email]).await.out();
+        let kept: serde_json::Value = serde_json::from_str(&kept).expect("JSON");
+        (kept["clients"].to_string(), kept["orders"].as_array().map_or(0, Vec::len))
+    };
+    let (his, theirs) = (by(&client).await, by(&other).await);
+    assert!(!his.0.contains(&other) && !theirs.0.contains(&client), "{his:?}\n{theirs:?}");
+    assert_eq!((his.1, theirs.1), (1, 1));
+    let again = split(&["--order", &order]).await;
+    assert_eq!(again.code(), Some(1));
+    told("nothing to undo", &again.err());
+
+    // The same report once more, and a third order with the number: nobody is joined again.
+    for order in [1, 2] {
+        let url = url_of(order).replace("cost=38500", "cost=38501");
+        assert_eq!(send("GET", &url, "", "").await.expect("an answer").status, 200);
+    }
+    everything_stands(&bench, 3).await;
+    bridge.settled().await;
+    let his = by(&client).await;
+    assert!(!his.0.contains(&other) && !his.0.contains(&email(2)), "{his:?}");
+    assert_eq!((his.1, by(&other).await.1), (1, 1));
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
 fn told(part: &str, said: &str) {
     assert!(said.contains(part), "{part}: {said}");
 }

@@ -107,6 +107,36 @@ fn what_getcourse_never_told_is_read_from_exports_alone() {
     getcourse_is_read(&exports_only());
 }
 
+/// What a webhook tells of money is believed when an export shows it, also a further part that changes no status.
+#[test]
+fn a_told_payment_is_confirmed_by_exports_alone() {
+    const TOLD: &str = r#"
+[paid]
+events = [{ at = "+20m", do = "pay" }]
+
+[parts]
+events = [{ at = "+10m", do = "pay", amount = 1000 }, { at = "+4h", do = "pay", amount = 1000 }]
+"#;
+    let school = School::changed(|_, text| {
+        let text = often(&text).replace("payments = \"read_back\"", "payments = \"unconfirmed\"");
+        text.lines().filter(|line| !line.starts_with("developer_key")).collect::<Vec<_>>().join("\n")
+    });
+    play(
+        &school,
+        TOLD,
+        |_| {},
+        async |world| {
+            world.run_for(TimeDelta::minutes(25)).await;
+            assert!(!order(world, "paid").await.is_won(), "it is only told");
+            world.run_for(TimeDelta::hours(7)).await;
+            assert!(order(world, "paid").await.is_won());
+            let parts = order(world, "parts").await;
+            assert_eq!((parts.parts_paid, parts.paid.as_ref().map(|paid| paid.minor)), (2, Some(200_000)));
+            assert!(!parts.is_held(), "{parts:#?}");
+        },
+    );
+}
+
 /// Every webhook of GetCourse comes up to two hours late: what was found first is applied once.
 #[test]
 fn a_late_webhook_of_what_was_found_changes_nothing() {

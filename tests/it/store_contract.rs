@@ -4,6 +4,7 @@
 
 mod agree;
 mod conflict;
+mod evictions;
 mod faults;
 mod inbox;
 mod lists;
@@ -55,6 +56,7 @@ claims! {
         wakes_come_promised_first_then_by_time
         a_wake_is_moved_and_put_to_sleep
         deliveries_keep_their_place
+        pending_deliveries_are_found_by_id
         only_what_has_not_left_is_revoked
         a_command_on_its_way_is_not_added_twice
         the_journal_keeps_order_and_its_last_entries

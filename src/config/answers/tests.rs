@@ -77,6 +77,11 @@ fn a_tasks_result_is_read_by_its_first_words() {
     check("перезвонить 24.11.26 11:00.", CallBack, Some("2026-11-24 11:00"), None, None);
     check("перезвонить завтра в 11", CallBack, Some("2026-11-23 11:00"), None, None);
     check("перезвонить завтра в 8", CallBack, None, None, Some("завтра в 8"));
+    check("перезвонить 5,12 15:00", CallBack, None, None, Some("5,12 15:00"));
+    check("перезвонить 5/12 15:00", CallBack, Some("2026-12-05 15:00"), None, None);
+    check("обещал к 5", Promise, None, None, Some("к 5"));
+    check("обещал к 5му", Promise, Some("2026-12-05"), None, None);
+    check("обещал в прошлую пятницу", Promise, None, None, Some("в прошлую пятницу"));
     check("перезвонить 20.11 11:00", CallBack, None, None, Some("20.11 11:00"));
     check("перезвонить 31.02 11:00", CallBack, None, None, Some("31.02 11:00"));
     check("перезвонить 2.5 тысячи", CallBack, None, None, Some("2.5 тысячи"));

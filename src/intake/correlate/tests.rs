@@ -1,5 +1,7 @@
 //! Which order, client and manager a signal means: over records and links in the store in memory.
 
+mod contacts;
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -7,9 +9,9 @@ use chrono::TimeDelta;
 use super::*;
 use crate::config::fake::{noon, school};
 use crate::intake::dial::aim_call;
-use crate::process::case::OrderBrief;
+use crate::process::case::{OrderBrief, Pending};
 use crate::process::event::{Alike, CallResult, Direction, Outcome, Reached, SameWay};
-use crate::process::{End, Money, Phone, Wait};
+use crate::process::{Ask, AskKind, End, Money, Order, Phone, Urgency, Wait};
 use crate::store::embedded::Embedded;
 use crate::store::{Fence, Lease, Plan, Store, Unit, key};
 
@@ -32,15 +34,7 @@ impl Known {
             let seen_at = noon() + TimeDelta::minutes(n as i64);
             unit.put.push(put(key::order(&(*id).into()), &order(id, client, *is_open)));
             let client_key = key::client(&(*client).into());
-            let brief = OrderBrief {
-                offers: Vec::new(),
-                seen_at,
-                open: *is_open,
-                paid: false,
-                payment_link: None,
-                number: None,
-                sum_change: None,
-            };
+            let brief = OrderBrief { seen_at, ..brief(*is_open) };
             let known = unit.put.iter_mut().find(|put| put.key == client_key);
             match known {
                 Some(known) => {
@@ -75,6 +69,18 @@ impl Known {
     /// The orders that a signal means.
     async fn orders(&mut self, signal: Signal) -> Vec<String> {
         self.aims(signal).await.aims.iter().map(|aim| aim.order.to_string()).collect()
+    }
+}
+
+fn brief(open: bool) -> OrderBrief {
+    OrderBrief {
+        offers: Vec::new(),
+        seen_at: noon(),
+        open,
+        paid: false,
+        payment_link: None,
+        number: None,
+        sum_change: None,
     }
 }
 
@@ -175,6 +181,42 @@ async fn a_typed_number_or_address_joins_no_two_users() {
         let Event::Order(facts) = aim.event else { panic!("an order") };
         assert_eq!(aim.client.as_str(), client, "{who:?}");
         assert_eq!((facts.client.guessed, facts.client.alike), (guessed, alike), "{who:?}");
+    }
+}
+
+/// Q4: what many have names nobody, and neither does the address of an office.
+#[tokio::test]
+async fn a_number_of_three_and_an_office_are_no_keys() {
+    let (office, hers) = ("Info@school.example".to_lowercase(), "anna@example.com");
+    let links = [
+        (link::phone(ANNA), "c-1"),
+        (link::alike(&link::phone(ANNA)), "c-2 c-3"),
+        (link::phone(BORIS), "c-1"),
+        (link::email(&office), "c-1"),
+        (link::email(hers), "c-2"),
+    ];
+    let mut known = Known::of(&[], &links).await;
+    for (number, email, expected, by) in [
+        (ANNA, "new@example.com", "c-gc-9", vec![]),
+        // The shared number speaks neither for nor against: the address decides.
+        (ANNA, hers, "c-2", vec![SameWay::Email]),
+        (BORIS, "new@example.com", "c-1", vec![SameWay::Phone]),
+        (BORIS, office.as_str(), "c-1", vec![SameWay::Phone]),
+        ("+79035550199", office.as_str(), "c-gc-9", vec![]),
+    ] {
+        let who = ClientFacts {
+            phone: phone(number, None),
+            email: Some(email.to_owned()),
+            ..ClientFacts::default()
+        };
+        let aim = known.aims(Signal::OrderSeen(Box::new(seen("9", who)))).await.aims.pop().expect("one");
+        let Event::Order(facts) = aim.event else { panic!("an order") };
+        let told: Vec<SameWay> = facts.client.by.into_iter().collect();
+        assert_eq!(
+            (aim.client.as_str(), told, facts.client.guessed),
+            (expected, by.clone(), !by.is_empty()),
+            "{number} {email}"
+        );
     }
 }
 
@@ -393,9 +435,9 @@ async fn what_decides_is_read_in_the_crm_before_it_counts() {
     let decides: [(&str, Made); 5] = [
         ("read_lead", &|read| lead(Some(LOST), read)),
         ("read_lead", &|read| lead(Some(WON), read)),
-        ("read_said", &|read| note("отказ: цена", read)),
-        ("read_said", &|read| task("отказ: цена", read)),
-        ("read_said", &|read| contact("stranger@client.example", read)),
+        ("read_note", &|read| note("отказ: цена", read)),
+        ("read_task", &|read| task("отказ: цена", read)),
+        ("read_contact", &|read| contact("stranger@client.example", read)),
     ];
     for (ask, signal) in decides {
         let mut known = Known::of(&[("gc-1", "c-1", true)], &links).await;

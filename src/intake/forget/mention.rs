@@ -57,6 +57,7 @@ impl Mention {
     pub fn learn(&mut self, client: &Client) {
         self.phones.extend(client.phones.iter().cloned());
         self.emails.extend(client.emails.iter().map(|email| email.to_lowercase()));
+        client.joined.values().for_each(|joined| self.learn(&joined.apart));
     }
 
     /// The index keys of the person's numbers and addresses.
@@ -90,8 +91,7 @@ impl Mention {
 
     /// The same keys in the mirror of the CRM.
     pub fn mirror_keys(&self) -> Vec<String> {
-        let phones = self.phones.iter().filter_map(|phone| link::mirror_phone(phone));
-        phones.chain(self.emails.iter().filter_map(|email| link::mirror_email(email))).collect()
+        link::mirror_keys(&self.phones, &self.emails)
     }
 
     /// `text` is a query, a form or JSON, as it came.

@@ -100,6 +100,7 @@ pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> Store
     traces(book, &order, &Gone::Retired { paid }, &mut unit).await?;
     if let Some(mut client) = book.client(&order.client).await? {
         client.orders.remove(id);
+        client.joined.remove(id);
         if client.orders.is_empty() {
             person(book, &client, &mut unit).await?;
         } else {

@@ -42,7 +42,7 @@ fn signal(item: &FormEntity<'_>, zone_field: Option<u64>) -> Option<Signal> {
         (_, "note") => Some(nothing("a note")),
         ("leads", "delete") => Some(Signal::LeadGone { lead: item.id()?, looked: false }),
         ("leads", _) => Some(Signal::LeadSeen(Box::new(lead(item)?))),
-        ("contacts", "delete") => Some(Signal::ContactGone { contact: item.id()? }),
+        ("contacts", "delete") => Some(Signal::ContactGone { contact: item.id()?, read: false }),
         ("contacts", _) if item.node.text("type") == Some("company") => Some(nothing("a company")),
         ("contacts", _) => Some(contact(item, zone_field)?),
         ("task" | "tasks", "delete") => Some(Signal::TaskGone { task: item.id()? }),

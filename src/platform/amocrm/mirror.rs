@@ -63,7 +63,7 @@ impl Mirror {
     /// The contact that these numbers and addresses belong to.
     pub async fn who(&self, links: &dyn Links, person: &PersonFacts, now: At) -> Result<ContactMatch, Fault> {
         let mut asked = vec![link::MIRROR.to_owned()];
-        asked.extend(keys(&person.phones, &person.emails));
+        asked.extend(link::mirror_keys(&person.phones, &person.emails));
         let known = links.find_all(&asked).await?;
         let (state, known) = known.split_first().map_or((&None, &[][..]), |(state, known)| (state, known));
         let state = MirrorState::read(state.as_deref());
@@ -165,14 +165,8 @@ pub fn card(value: &Value) -> Option<ContactCard> {
         |values: &[Value]| values.iter().map(|one| text(&one["value"]).to_owned()).collect::<Vec<_>>();
     Some(ContactCard {
         contact: contact.id,
-        keys: keys(&texts(&contact.phones), &texts(&contact.emails)),
+        keys: link::mirror_keys(&texts(&contact.phones), &texts(&contact.emails)),
         updated_at: contact.updated_at,
         responsible: number(&value["responsible_user_id"]),
     })
-}
-
-/// The index keys of a person.
-pub fn keys(phones: &[String], emails: &[String]) -> Vec<String> {
-    let phones = phones.iter().filter_map(|phone| link::mirror_phone(phone));
-    phones.chain(emails.iter().filter_map(|email| link::mirror_email(email))).collect()
 }

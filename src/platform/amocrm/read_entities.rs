@@ -1,5 +1,5 @@
-//! Entities that reconciliation reads: the account's present state, turned into the signals of a webhook.
-//! Never sends and never compares. Enter at [`signal`].
+//! Entities as the account has them, read by reconciliation or read back, turned into the signals of a webhook.
+//! Never sends and never compares. Enter at [`signal`] and [`shown`].
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
@@ -117,9 +117,17 @@ pub fn request(body: &Value) -> RawRequest {
     }
 }
 
-/// The signal of an entity that was read.
-pub fn of(entity: &Entity, body: &Value, zone_field: Option<u64>) -> Signal {
+/// The signal of an entity that was read; one that is not there, or in the bin, is gone.
+pub fn shown(entity: &Entity, body: Option<&Value>, zone_field: Option<u64>) -> Signal {
     let id = entity.id();
+    let Some(body) = body.filter(|body| body.is_object() && body["is_deleted"] != Value::Bool(true)) else {
+        return match entity {
+            Entity::Lead(lead) => Signal::LeadGone { lead: *lead, looked: false },
+            Entity::Task(task) => Signal::TaskGone { task: *task },
+            Entity::Contact(contact) => Signal::ContactGone { contact: *contact, read: true },
+            Entity::Note { .. } => Signal::Nothing { what: "a note that is gone".to_owned() },
+        };
+    };
     match entity {
         Entity::Lead(_) => Signal::LeadSeen(Box::new(read_lead::seen(id, body))),
         Entity::Task(_) => Signal::TaskSeen(Box::new(task(id, body))),
@@ -138,21 +146,10 @@ pub fn signal(bytes: &[u8], zone_field: Option<u64>) -> Result<Signal, Undecodab
     let broken = || Undecodable("not the body of a found entity".to_owned());
     let body: Value = serde_json::from_slice(bytes).map_err(|_| broken())?;
     let id: u64 = number(&body["id"]).ok_or_else(broken)?;
-    let shown = |word: &str| body.get(word);
-    let (entity, found, gone) = if let Some(lead) = shown("lead") {
-        (Entity::Lead(id), lead, Signal::LeadGone { lead: id, looked: false })
-    } else if let Some(task) = shown("task") {
-        (Entity::Task(id), task, Signal::TaskGone { task: id })
-    } else if let Some(contact) = shown("contact") {
-        (Entity::Contact(id), contact, Signal::ContactGone { contact: id })
-    } else if let Some(note) = shown("note") {
-        let gone = Signal::Nothing { what: "a note that is gone".to_owned() };
-        (Entity::Note { lead: 0, note: id }, note, gone)
-    } else {
-        return Err(broken());
-    };
-    let signal = if found.is_object() { of(&entity, found, zone_field) } else { gone };
-    Ok(signal)
+    let all = [Entity::Lead(id), Entity::Task(id), Entity::Contact(id), Entity::Note { lead: 0, note: id }];
+    let found = all.iter().find_map(|entity| Some((entity, body.get(entity.word())?)));
+    let (entity, body) = found.ok_or_else(broken)?;
+    Ok(shown(entity, Some(body), zone_field))
 }
 
 fn moment(value: &Value) -> Option<At> {
@@ -244,7 +241,7 @@ mod tests {
         );
         check(json!({ "id": 5, "task": null }), Signal::TaskGone { task: 5 });
         check(json!({ "id": 6, "lead": null }), Signal::LeadGone { lead: 6, looked: false });
-        check(json!({ "id": 7, "contact": null }), Signal::ContactGone { contact: 7 });
+        check(json!({ "id": 7, "contact": null }), Signal::ContactGone { contact: 7, read: true });
         let contact = json!({ "name": "Анна", "custom_fields_values": [
             { "field_id": 1, "field_code": "PHONE", "values": [{ "value": "+7 916 555-01-37" }, { "value": "89165550138" }] },
             { "field_id": 2, "field_code": "EMAIL", "values": [{ "value": "Anna@Example.com" }] },

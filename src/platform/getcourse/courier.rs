@@ -16,7 +16,7 @@ use crate::platform::http::Http;
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try, marker};
 use crate::process::command::NO_ORDER;
 use crate::process::definition::Manager;
-use crate::process::{Ask, At, Command, ManagerId, OrderId, Status, Urgency};
+use crate::process::{Ask, At, Command, ManagerId, OrderId, ReadBack, Status, Urgency};
 use crate::signal::{SeenOrder, Signal};
 
 /// One school's GetCourse account.
@@ -71,13 +71,15 @@ impl Courier for GcCourier {
         };
         let Some(client) = &self.client else {
             return match command.ask {
-                Ask::ReadOrder => Err(Fault::never("no keys of the Tech API: the order cannot be read back")),
+                Ask::ReadBack(_) => {
+                    Err(Fault::never("no keys of the Tech API: the order cannot be read back"))
+                }
                 _ => Ok(Receipt::default()),
             };
         };
         let attempt = GcAttempt { client, settings: &self.settings, command, deal, tried };
         match &command.ask {
-            Ask::ReadOrder => attempt.read_order(links).await,
+            Ask::ReadBack(ReadBack::Order) => attempt.read_order(links).await,
             Ask::SetStatus { status, reason } => attempt.set_status(status, reason.as_deref()).await,
             Ask::AddComment { text } => attempt.add_comment(text).await,
             Ask::SetOrderManager { manager } => match self.managers.get(manager) {

@@ -198,6 +198,11 @@ impl Store for Embedded {
         self.run(move |db| read::deliveries(db, school.as_str(), after, max.min(BATCH_MAX))).await
     }
 
+    async fn pending(&self, school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>> {
+        let (school, ids) = (school.clone(), ids.to_vec());
+        self.run(move |db| read::pending(db, school.as_str(), &ids)).await
+    }
+
     async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
         let school = school.clone();
         self.run(move |db| read::unreadable(db, school.as_str())).await

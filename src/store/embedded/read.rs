@@ -135,6 +135,16 @@ pub fn deliveries(db: &Connection, school: &str, after: u64, max: usize) -> Stor
     .collect()
 }
 
+pub fn pending(db: &Connection, school: &str, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>> {
+    let mut select = db.prepare_cached("SELECT place, body FROM delivery WHERE school = ?1 AND id = ?2")?;
+    let mut stored = |id: &CommandId| {
+        let row = |row: &Row<'_>| Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?));
+        let found = select.query_row([school, id.as_str()], row).optional()?;
+        found.map(|(seq, body)| Ok(Delivery { seq, ..parse(&unpack(&body)?)? })).transpose()
+    };
+    ids.iter().map(&mut stored).collect()
+}
+
 pub fn unreadable(db: &Connection, school: &str) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
     let mut select = db.prepare_cached("SELECT id, body FROM delivery WHERE school = ?1 ORDER BY place")?;
     let mut rows = select.query([school])?;

@@ -12,6 +12,7 @@ mod scripts;
 mod unit;
 mod wipe;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ use crate::store::beat::Beats;
 use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
-    JOURNAL_MAX, JournalEntry, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record, Seq,
-    Store, StoreError, StoreResult, Unit, Wake, Weakness, Wiped, Wiping,
+    JOURNAL_MAX, JournalEntry, LAST_KEPT_S, Lease, LookFrom, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record,
+    Seq, Store, StoreError, StoreResult, Unit, Unlisted, Wake, Weakness, Wiped, Wiping,
 };
 pub use address::Address;
 use contents::record;
@@ -43,6 +44,9 @@ const LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
 /// All schools of an instance ask for the server's epoch; the answer is cached for this long.
 const EPOCH_KEPT: Duration = Duration::from_millis(250);
 
+/// The counter of places, where an entry is written, and whatever else shows that the store is not new.
+const ACCEPTED: [&str; 7] = ["n", "inbox", "raw", "items", "out", "dead", "token"];
+
 /// A list of names with their scores, from `WITHSCORES`.
 type Scored = Vec<(String, u64)>;
 
@@ -53,6 +57,8 @@ pub struct RedisStore {
     epoch: Mutex<Option<(Instant, String)>>,
     scripts: Scripts,
     beats: Beats,
+    /// Records that were lost and have been written again, by school, until they are told.
+    written_again: Mutex<BTreeMap<SchoolId, Vec<String>>>,
 }
 
 impl RedisStore {
@@ -89,6 +95,7 @@ impl RedisStore {
             epoch: Mutex::default(),
             scripts: Scripts::new(),
             beats: Beats::default(),
+            written_again: Mutex::default(),
         }
     }
 
@@ -115,7 +122,7 @@ impl RedisStore {
                 .arg(LAST_KEPT_S * 1000),
             IdempotencyKey::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
         };
-        call.key(&school.many(["n", "inbox", "raw", "items"])).arg(at.timestamp_micros()).arg(pack(raw));
+        call.key(&school.many(ACCEPTED)).arg(at.timestamp_micros()).arg(pack(raw));
         if !lives_long {
             call.key(school.seen("offer", id)).arg(OFFER_KEPT_S * 1000);
         }
@@ -150,7 +157,7 @@ impl Store for RedisStore {
 
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
         let mut call = self.scripts.append.prepare_invoke();
-        call.key(&SchoolKeys::of(school).many(["n", "inbox", "raw", "items"]));
+        call.key(&SchoolKeys::of(school).many(ACCEPTED));
         self.run(call.arg(at.timestamp_micros()).arg(pack(body))).await
     }
 
@@ -215,12 +222,17 @@ impl Store for RedisStore {
     }
 
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
+        let rows = unit.deliveries.len();
         let call = unit::call(&self.scripts.commit, &SchoolKeys::of(school), fence, &unit);
         // An owner sends many at once, each on the versions that the one before it leaves.
         let answer: Vec<String> = self.link().await?.invoke_in_order(school.as_str(), &call).await?;
         match answer.first().map(String::as_str) {
-            // An empty text parses to no place.
-            Some("ok") => Ok(answer[1..].iter().map(|place| place.parse().ok()).collect()),
+            Some("ok") => {
+                let (places, again) = answer[1..].split_at(rows.min(answer.len() - 1));
+                self.note_written_again(school, again);
+                // An empty text parses to no place.
+                Ok(places.iter().map(|place| place.parse().ok()).collect())
+            }
             Some("fenced") => Err(CommitError::Fenced),
             Some("conflict") => Err(CommitError::Conflict(answer.into_iter().nth(1).unwrap_or_default())),
             _ => Err(StoreError::Unreadable("an answer of the commit script".to_owned()).into()),
@@ -263,13 +275,7 @@ impl Store for RedisStore {
         let names: Vec<_> = places.iter().map(|(id, _)| keys.delivery(id)).collect();
         let bodies = self.values(&names).await?;
         let found = places.into_iter().zip(bodies).filter_map(|((_, seq), body)| Some((seq, body?)));
-        found
-            .map(|(seq, stored)| {
-                // The first byte is for the scripts: whether it may be revoked.
-                let body = stored.get(1..).unwrap_or_default();
-                Ok(Delivery { seq, ..parse(&unpack(body)?)? })
-            })
-            .collect()
+        found.map(|(seq, stored)| contents::delivery(seq, &stored)).collect()
     }
 
     async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
@@ -378,12 +384,16 @@ impl Store for RedisStore {
         Ok(Counts { inbox, deliveries, wakes, dead, raw })
     }
 
-    async fn unlist_gone(
-        &self,
-        school: &SchoolId,
-        after: Option<&str>,
-    ) -> StoreResult<(Vec<String>, Option<String>)> {
-        self.without_record(school, after).await
+    async fn unlist_gone(&self, school: &SchoolId, from: &LookFrom) -> StoreResult<Unlisted> {
+        self.listed_and_gone(school, from).await
+    }
+
+    async fn relist(&self, school: &SchoolId) -> StoreResult<()> {
+        self.list_again(school).await
+    }
+
+    async fn pending(&self, school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>> {
+        self.pending_of(school, ids).await
     }
 
     async fn renew(

@@ -9,8 +9,8 @@ use crate::store::body::{pack, pack_letter};
 use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX, Unit};
 
 /// The keys that every commit names, in the script's order.
-const FIXED: [&str; 11] =
-    ["lease", "n", "inbox", "raw", "items", "wake", "promised", "links", "names", "out", "dead"];
+const FIXED: [&str; 12] =
+    ["lease", "n", "inbox", "raw", "items", "wake", "promised", "links", "names", "out", "dead", "token"];
 
 pub fn call<'a>(script: &'a Script, school: &SchoolKeys, fence: &Fence, unit: &Unit) -> ScriptInvocation<'a> {
     let mut call = script.prepare_invoke();

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::{Cause, Inbox};
+use super::{Cause, Doubt, Inbox};
 use crate::intake::apply::Source;
 use crate::intake::item::Item;
 use crate::json;
@@ -28,11 +28,16 @@ impl Inbox {
     ) -> StoreResult<Option<Unit>> {
         let Landed { delivery, ended } = landed;
         let cause = Cause::Landed(delivery.seq);
-        let is_doubtful = self.doubtful.contains(&delivery.seq);
-        if is_doubtful && !is_pending(&self.site, delivery).await? {
+        let doubt = self.doubtful.get(&delivery.seq).copied();
+        let is_lost = doubt.is_some() && !is_pending(&self.site, delivery).await?;
+        if is_lost && !self.is_owed(delivery, doubt).await? {
             return Ok(None);
         }
-        let (unit, event, signals) = settlement(delivery, ended.clone(), now);
+        let (mut unit, event, signals) = settlement(delivery, ended.clone(), now);
+        if is_lost {
+            // The store has lost the delivery; what came of it is known here.
+            unit.deliveries.clear();
+        }
         let order = delivery.command.order.clone();
         let source = Source { raw: delivery.raw };
         let raw = source.raw;
@@ -56,10 +61,19 @@ impl Inbox {
             let append = signals.into_iter().map(|signal| Item::Signal { raw, signal }.to_bytes());
             Unit { append: append.collect(), at: now, ..Unit::default() }
         }));
-        if !is_doubtful {
+        if doubt.is_none() {
             unit.deliveries.extend(self.following(delivery, &unit, revoked, now).map(DeliveryOp::Update));
         }
         Ok(Some(unit))
+    }
+
+    /// Whether the result of a delivery that is not in the store has still to be told: its order waits for it, or it
+    /// was never settled and nobody has ended it.
+    async fn is_owed(&mut self, delivery: &Delivery, doubt: Option<Doubt>) -> StoreResult<bool> {
+        let order = self.book.order(&delivery.command.order).await?;
+        let is_awaited = order.is_some_and(|order| order.unsent.contains_key(delivery.id()));
+        let is_over = self.site.lanes().is_over(key_of(delivery));
+        Ok(is_awaited || (doubt == Some(Doubt::Refused) && !is_over))
     }
 
     /// The next delivery of the lane, marked as being sent, if it is sent as soon as this one is settled.
@@ -128,9 +142,8 @@ const WHY_MAX: usize = 1_000;
 
 /// Whether the delivery is still in the store; checked after a commit whose answer was lost.
 async fn is_pending(site: &Site, delivery: &Delivery) -> StoreResult<bool> {
-    let page = site.store.deliveries(site.id(), delivery.seq.saturating_sub(1), 1).await?;
-    // A store that lost its last second may have assigned the place to another delivery.
-    Ok(page.iter().any(|pending| pending.seq == delivery.seq && pending.id() == delivery.id()))
+    let found = site.store.pending(site.id(), std::slice::from_ref(delivery.id())).await?;
+    Ok(found.iter().flatten().next().is_some())
 }
 
 #[cfg(test)]

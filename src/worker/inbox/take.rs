@@ -10,6 +10,7 @@ use crate::intake::dial::aim_call;
 use crate::intake::envelope::Envelope;
 use crate::intake::forget;
 use crate::intake::item::{Inbound, Item, Member};
+use crate::intake::split;
 use crate::panics::caught_now;
 use crate::process::At;
 use crate::process::event::CallResult;
@@ -18,7 +19,7 @@ use crate::store::key;
 use crate::store::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Put, StoreResult, Unit, Wake,
 };
-use crate::worker::wipe;
+use crate::worker::wipe::{self, Removed};
 use crate::{json, link};
 
 impl Inbox {
@@ -67,7 +68,16 @@ impl Inbox {
             Item::Signal { raw, signal } => self.signal(signal, Source { raw }, now).await,
             Item::Event { raw, order, event } => self.event(order, event, Source { raw }, now).await,
             Item::Retry { letter } => self.retry(&letter, now).await,
-            Item::Erase { mention } => {
+            Item::Erase { mention, is_last: false } => {
+                // What waits here or in the inbox came before: it is worked off first, so that nothing of the person
+                // comes after.
+                if let Some(spool) = &self.site.spool {
+                    spool.empty(&*self.site.store, self.site.id()).await?;
+                }
+                let append = vec![Item::Erase { mention, is_last: true }.to_bytes()];
+                Ok(Ok(Unit { append, at: now, ..Unit::default() }))
+            }
+            Item::Erase { mention, is_last: true } => {
                 let site = &self.site;
                 tracing::info!(school = %site.id(), "a person is erased");
                 Ok(Ok(forget::erase(&mut self.book, &*site.store, site.id(), mention, now).await?))
@@ -80,9 +90,17 @@ impl Inbox {
                 }
                 let mut unit = forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?;
                 if unit.append.is_empty() {
-                    unit.put.push(wipe::mark(site).await?);
+                    unit.put.push(wipe::mark(site, Removed::Person).await?);
                 }
                 Ok(Ok(unit))
+            }
+            Item::Split { order } => {
+                let site = &self.site;
+                Ok(Ok(split::split(&site.school, &mut self.book, &order, now).await?))
+            }
+            Item::Tidy => {
+                let put = vec![wipe::mark(&self.site, Removed::Past).await?];
+                Ok(Ok(Unit { put, at: now, ..Unit::default() }))
             }
             Item::Retire { order, before } => {
                 Ok(Ok(forget::retire(&mut self.book, &order, before, now).await?))

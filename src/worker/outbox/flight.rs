@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use super::{Known, SiteLinks, bury_unreadable, known};
 use crate::panics::Panicked;
-use crate::platform::{Fault, Receipt, Try};
+use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{AskKind, At, Order, Target};
 use crate::spool::{EarlierTry, SendOutcome, Sent};
 use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError, Unit, key};
@@ -158,17 +158,20 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
         false => delivery.clone(),
     };
     let unsent = Delivery { attempts: unsent.attempts.saturating_sub(1), ..unsent };
-    site.lanes().flies(lane, unsent.clone());
+    site.unsettled().note(unsent);
+    if !is_marked && let Err(fault) = courier.turn(delivery.command.urgency).await {
+        return settle(site, lane, delivery, tried, Err(fault)).await;
+    }
+    if is_needless(site, &delivery).await {
+        return drop_needless(site, lane, &delivery).await;
+    }
     if !is_marked {
-        if let Err(fault) = courier.turn(delivery.command.urgency).await {
-            return settle(site, lane, delivery, tried, Err(fault)).await;
-        }
         delivery.state = DeliveryState::Sending;
         match commit(site, update(&delivery, now)).await {
             Ok(()) => {}
             // Revoked before it was sent, or the store has lost it.
             Err(CommitError::Conflict(_)) => {
-                missed(site, lane, unsent);
+                missed(site, lane, &delivery);
                 return Flown::gone(lane);
             }
             Err(error) => return Flown::lost(lane, error),
@@ -183,7 +186,9 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     let tried = if said.is_some() { Try::MayBeDone } else { tried };
     has_left.store(true, Ordering::SeqCst);
     let state = DeliveryState::Unclear { not_before: now };
-    site.lanes().flies(lane, Delivery { state, ..delivery.clone() });
+    // If its owner ends meanwhile, this try counts for nothing: it says nothing about the delivery.
+    let attempts = delivery.attempts.saturating_sub(1);
+    site.unsettled().note(Delivery { state, attempts, ..delivery.clone() });
     site.marks().leaves(delivery.id());
     remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);
@@ -268,24 +273,47 @@ async fn settle(
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. });
     let outcome = if may_be_done { SendOutcome::Unclear } else { SendOutcome::NotDone };
     remember(site, |sent| sent.came_back(&delivery, outcome));
-    site.lanes().flies(lane, delivery.clone());
+    site.unsettled().note(delivery.clone());
     let fault = delivery.fault.as_deref().unwrap_or_default();
     tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
     match commit(site, update(&delivery, now)).await {
         Ok(()) => Flown { lane, back: Back::Again(Box::new(delivery)), end },
         // It was removed meanwhile, or the store has lost it.
         Err(CommitError::Conflict(_)) => {
-            missed(site, lane, delivery);
+            missed(site, lane, &delivery);
             Flown { lane, back: Back::Gone, end }
         }
         Err(error) => Flown::lost(lane, error),
     }
 }
 
-/// The store does not have this delivery: if no commit of ours has ended it, it is kept in case a loss is noticed.
-fn missed(site: &Site, lane: LaneKey, delivery: Delivery) {
-    if !site.lanes().is_over(lane) {
-        site.store_watch.missed(delivery, site.clock.now());
+/// The store does not have this delivery: if no commit of ours has ended it, that is a sign of a loss, after which it is
+/// given back.
+fn missed(site: &Site, lane: LaneKey, delivery: &Delivery) {
+    match site.lanes().is_over(lane) {
+        true => site.unsettled().forget(delivery.id()),
+        false => site.store_watch.missed(delivery.id(), site.clock.now()),
+    }
+}
+
+/// It was given back to a store that had lost it, and its order has been decided again since and does not wait for it.
+async fn is_needless(site: &Site, delivery: &Delivery) -> bool {
+    if !site.unsettled().is_returned(delivery.id()) || delivery.command.ask.kind() == AskKind::ReadBack {
+        return false;
+    }
+    let order = SiteLinks(site).order(&delivery.command.order).await;
+    order.is_ok_and(|order| order.is_some_and(|order| !order.unsent.contains_key(delivery.id())))
+}
+
+async fn drop_needless(site: &Site, lane: LaneKey, delivery: &Delivery) -> Flown {
+    tracing::info!(school = %site.id(), command = %delivery.id(), "its order was decided again without it");
+    let (deliveries, at) = (vec![DeliveryOp::Remove(delivery.id().clone())], site.clock.now());
+    match commit(site, Unit { deliveries, at, ..Unit::default() }).await {
+        Ok(()) | Err(CommitError::Conflict(_)) => {
+            site.forget_delivery(delivery.id());
+            Flown::gone(lane)
+        }
+        Err(error) => Flown::lost(lane, error),
     }
 }
 
@@ -316,7 +344,7 @@ async fn missing(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, tried: Try
     match commit(site, Unit { deliveries, at: now, ..Unit::default() }).await {
         Ok(()) => Flown::gone(lane),
         Err(CommitError::Conflict(_)) => {
-            missed(site, lane, again);
+            missed(site, lane, &again);
             Flown::gone(lane)
         }
         Err(error) => Flown::lost(lane, error),

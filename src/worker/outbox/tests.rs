@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::process::case::Pending;
-use crate::process::{Ask, Order};
+use crate::process::{Ask, Order, ReadBack};
 use crate::store::Put;
 use crate::worker::fake::{Bench, asked, letter, sending};
 use crate::worker::inbox::mark_first;
@@ -125,7 +125,7 @@ async fn what_a_dead_owner_was_sending_is_looked_up_or_shown_to_a_person() {
 }
 
 fn crm(id: &str, client: &str) -> Delivery {
-    asked(id, client, Ask::ReadLead { lead: 41, number: None })
+    asked(id, client, Ask::ReadBack(ReadBack::Lead { lead: 41, number: None }))
 }
 
 async fn add(bench: &Bench, deliveries: impl IntoIterator<Item = Delivery>) {
@@ -334,6 +334,62 @@ async fn what_the_record_of_an_order_waits_for_is_given_back_whatever_it_needs()
         notice_loss(&bench);
         bench.run_for(TimeDelta::minutes(2)).await;
         assert_eq!(bench.crm.asked().len(), if is_awaited { 2 } else { 1 });
+        assert_all_done(&bench).await;
+    }
+}
+
+/// A letter of an order whose record is gone comes back; its order is told again, and decided without it.
+#[tokio::test(start_paused = true)]
+async fn what_came_back_and_is_not_needed_when_its_turn_comes_does_not_leave() {
+    for is_needed in [true, false] {
+        let mut bench = Bench::open().await;
+        bench.work().await;
+        bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+        bench.mail.gives_turns(0);
+        bench.commit(Unit { deliveries: vec![DeliveryOp::Add(letter("gc-1.1"))], ..Unit::default() }).await;
+        bench.run_for(TimeDelta::seconds(1)).await;
+        bench.lose(&["gc-1.1"]).await;
+        bench.mail.gives_turns(1);
+        notice_loss(&bench);
+        bench.run_for(TimeDelta::seconds(1)).await;
+        assert!(bench.site.unsettled().is_returned(&"gc-1.1".into()));
+        bench.put_order("gc-1").await;
+        if is_needed {
+            bench.put_order_waiting("gc-1", "gc-1.1").await;
+        }
+        bench.mail.gives_turns(1);
+        bench.run_for(TimeDelta::seconds(1)).await;
+        assert_eq!(bench.mail.asked().len(), usize::from(is_needed));
+        assert!(!bench.site.unsettled().knows(&"gc-1.1".into()));
+        assert!(bench.deliveries().await.iter().all(|left| left.id() != &CommandId::from("gc-1.1")));
+        assert_eq!(bench.dead().await, []);
+    }
+}
+
+/// An eviction takes the lease again and again, with a delivery in the air, and may take the delivery, too.
+#[tokio::test(start_paused = true)]
+async fn tries_that_were_cut_off_by_the_end_of_their_owner_make_no_later_one_wait() {
+    for is_lost in [false, true] {
+        let mut bench = Bench::open().await;
+        bench.work().await;
+        bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+        bench.crm.hangs(true);
+        add(&bench, [crm("gc-1.1", "c-1")]).await;
+        bench.run_for(TimeDelta::seconds(1)).await;
+        for _ in 0..10 {
+            if is_lost {
+                bench.lose(&["gc-1.1"]).await;
+                notice_loss(&bench);
+            }
+            bench.take_again().await;
+            bench.run_for(TimeDelta::seconds(1)).await;
+        }
+        assert_eq!(bench.crm.asked().len(), 11);
+        bench.crm.hangs(false);
+        bench.crm.answers([Err(Fault::later("busy"))]);
+        bench.take_again().await;
+        bench.run_for(TimeDelta::seconds(5)).await;
+        assert_eq!(bench.crm.asked().len(), 13, "it is tried again soon");
         assert_all_done(&bench).await;
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::request::IdempotencyKey;
 use crate::spool::{Saved, Spools};
-use crate::store::Offer;
+use crate::store::{Offer, Unlisted};
 use crate::worker::fake::Bench;
 
 /// An owner with a spool in a folder of its own.
@@ -87,7 +87,7 @@ async fn a_store_that_has_lost_data_gets_the_last_requests_again_once_for_each_l
     for (losses, stored) in [(0, &["a", "b"][..]), (1, &["a", "b", "a", "b"]), (1, &["a", "b", "a", "b"])] {
         while site.store_watch.losses() < losses {
             site.store_watch.entry_gone();
-            assert!(site.store_watch.single_ones_gone(&[], site.clock.now()).is_some());
+            assert!(site.store_watch.single_ones_gone(&Unlisted::default(), site.clock.now()).is_some());
         }
         look(site).await.expect("it answers");
         assert_eq!(outage.stored().await, stored);

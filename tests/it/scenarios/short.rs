@@ -1,11 +1,11 @@
 //! The short forms in which a scenario writes its events; omitted values have defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use dozvon::process::command::{BOUNCED, NO_ORDER};
 use dozvon::process::event::{
-    Answer, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached, TaskChange,
+    Answer, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached, SameWay, TaskChange,
 };
 use dozvon::process::{At, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, TaskId};
 use serde::Deserialize;
@@ -83,6 +83,8 @@ struct ShortOrder {
     email: Option<String>,
     zone: Option<String>,
     phone_confirmed: Option<bool>,
+    /// What alone made the order this client's (Q4).
+    by: BTreeSet<SameWay>,
 }
 
 impl Default for ShortOrder {
@@ -107,6 +109,7 @@ impl Default for ShortOrder {
             email: Some("maria@client.example".to_owned()),
             zone: None,
             phone_confirmed: None,
+            by: BTreeSet::new(),
         }
     }
 }
@@ -144,7 +147,7 @@ impl ShortOrder {
             source: self.source,
             confirmed: self.confirmed.as_bool().unwrap_or(true),
             trusted: self.trusted.as_bool().unwrap_or(false),
-            client: person.facts(),
+            client: ClientFacts { guessed: !self.by.is_empty(), by: self.by, ..person.facts() },
         })
     }
 }

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use dozvon::clock::TokioClock;
-use dozvon::process::SchoolId;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
-use dozvon::store::{CommitError, DeadOp, Delivery, DeliveryOp, Lease, Signs, Store, StoreError, Unit, key};
+use dozvon::store::{CommitError, DeadOp, DeliveryOp, Lease, Store, StoreError, Unit};
 
 use super::world::*;
 use crate::support::folder::Folder;
 use crate::support::redis_server::{RedisCluster, RedisServer};
 
 /// One object of every kind in the school `kept`.
-async fn fill(store: &dyn Store) -> Held {
+pub async fn fill(store: &dyn Store) -> Held {
     let (school, owner) = owned(store, "kept").await;
     accept(store, &school, "{\"n\":1}").await;
     accept(store, &school, "{\"n\":2}").await;
@@ -198,44 +197,6 @@ async fn redis_may_lose_its_scripts_and_its_counter() {
     assert!(seqs.is_sorted_by(|a, b| a < b) && seqs[2..].iter().all(|seq| Some(seq) > last.as_ref()));
 }
 
-/// Eviction takes single records, or a whole index to which something is written at once.
-#[tokio::test]
-async fn redis_says_which_records_are_gone_and_what_no_longer_stands_where_it_always_does() {
-    let server = RedisServer::start();
-    let store = RedisStore::connect(&server.url()).await.unwrap();
-    fill(&store).await;
-    let (school, owner) = (SchoolId::from("kept"), fence("owner"));
-    let unit = Unit {
-        put: vec![put(key::EPOCH, 0, "run"), put("order/2", 0, "x")],
-        index: vec![(key::EPOCH.to_owned(), Some("1".to_owned()))],
-        wake: vec![wake(key::CANARY, 9)],
-        ..Unit::default()
-    };
-    commit(&store, &school, &owner, unit).await;
-    let signs = async || {
-        let renewed = store.renew(&school, &owner, &plan("c", 0), 60_000).await.unwrap();
-        renewed.1.kinds.and_then(|kinds| kinds.signs).expect("Redis counts")
-    };
-    let all = Signs { wakes: true, records: true, links: true };
-    assert_eq!(signs().await, all);
-    assert_eq!(store.unlist_gone(&school, None).await, Ok((Vec::new(), None)));
-
-    let mut admin = server.admin();
-    redis::cmd("DEL").arg("dz:{kept}:r:order/1").arg("dz:{kept}:links").exec(&mut admin).unwrap();
-    let again = Unit { index: vec![("l0".to_owned(), Some("o0".to_owned()))], ..Unit::default() };
-    commit(&store, &school, &owner, again).await;
-    assert_eq!(signs().await, Signs { links: false, ..all });
-    assert_eq!(store.unlist_gone(&school, None).await, Ok((texts(&["order/1"]), None)));
-    assert_eq!(store.unlist_gone(&school, None).await, Ok((Vec::new(), None)), "told once");
-    let listed = store.scan(&school, "order/", None, 9).await.unwrap();
-    assert_eq!(listed.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), texts(&["order/2"]));
-
-    // A list of names that is gone comes back with what is written.
-    redis::cmd("DEL").arg("dz:{kept}:names").exec(&mut admin).unwrap();
-    commit(&store, &school, &owner, Unit { put: vec![put("order/2", 1, "y")], ..Unit::default() }).await;
-    assert_eq!(store.scan(&school, "order/", None, 9).await.unwrap().len(), 1);
-}
-
 /// Finished objects must not pile up, and no key of a school may leave its node.
 #[tokio::test]
 async fn redis_keeps_nothing_of_what_is_done_with() {
@@ -260,35 +221,19 @@ async fn redis_keeps_nothing_of_what_is_done_with() {
     // The record that a request was accepted expires by itself.
     left.retain(|key| redis::cmd("PTTL").arg(key).query::<i64>(&mut admin).unwrap() < 0);
     left.sort();
-    let school = ["beat", "items", "j:o0", "n", "names", "plan", "r:order/1", "raw", "token"]
-        .map(|name| format!("dz:{{kept}}:{name}"));
+    let school =
+        ["beat", "dead", "inbox", "items", "j:o0", "n", "names", "out", "plan", "promised", "r:order/1"];
+    let school = [&school[..], &["raw", "token"]].concat();
+    let school: Vec<String> = school.into_iter().map(|name| format!("dz:{{kept}}:{name}")).collect();
     assert_eq!(left, [&["dz:secret:token".to_owned()], &school[..]].concat());
+    for list in ["dead", "inbox", "out", "promised"] {
+        let left: Vec<String> =
+            redis::cmd("ZRANGE").arg(format!("dz:{{kept}}:{list}")).arg(0).arg(-1).query(&mut admin).unwrap();
+        assert_eq!(left, ["sign"], "{list}");
+    }
     for stream in ["items", "raw"] {
         let entries: u64 = redis::cmd("XLEN").arg(format!("dz:{{kept}}:{stream}")).query(&mut admin).unwrap();
         assert_eq!(entries, 0, "{stream}");
-    }
-}
-
-/// The list of deliveries was evicted, or the body of one: a delivery that nothing lists is no pending one.
-#[tokio::test]
-async fn a_delivery_of_which_a_part_was_evicted_is_added_again() {
-    let server = RedisServer::start();
-    let store = RedisStore::connect(&server.url()).await.unwrap();
-    fill(&store).await;
-    let (school, owner) = ("kept".into(), fence("owner"));
-    let before = store.deliveries(&school, 0, 9).await.unwrap();
-    assert!(!before.is_empty());
-    for gone in ["out", "d:d1"] {
-        let gone: i64 =
-            redis::cmd("DEL").arg(format!("dz:{{kept}}:{gone}")).query(&mut server.admin()).unwrap();
-        assert_eq!(gone, 1);
-        for _ in 0..2 {
-            let deliveries = before.iter().cloned().map(DeliveryOp::Add).collect();
-            commit(&store, &school, &owner, Unit { deliveries, ..Unit::default() }).await;
-            let again = store.deliveries(&school, 0, 9).await.unwrap();
-            let ids = |all: &[Delivery]| all.iter().map(|one| one.id().clone()).collect::<Vec<_>>();
-            assert_eq!(ids(&again), ids(&before));
-        }
     }
 }
 

@@ -112,6 +112,18 @@ pub async fn deliveries_keep_their_place(store: &dyn Store) {
     assert_eq!(ids(&store.deliveries(&school, 0, 9).await.unwrap()), ["d1", "d2", "d3"]);
 }
 
+pub async fn pending_deliveries_are_found_by_id(store: &dyn Store) {
+    let (school, owner) = owned(store, "pending").await;
+    let unit = Unit { deliveries: vec![add("d1"), add("d2"), add("d3")], ..Unit::default() };
+    commit(store, &school, &owner, unit).await;
+    let unit = Unit { deliveries: vec![DeliveryOp::Remove("d2".into())], ..Unit::default() };
+    commit(store, &school, &owner, unit).await;
+    let all = store.deliveries(&school, 0, 9).await.unwrap();
+    let found = store.pending(&school, &["d3".into(), "d2".into(), "d1".into()]).await.unwrap();
+    assert_eq!(found, [Some(all[1].clone()), None, Some(all[0].clone())]);
+    assert_eq!(store.pending(&school, &[]).await, Ok(Vec::new()));
+}
+
 pub async fn only_what_has_not_left_is_revoked(store: &dyn Store) {
     let (school, owner) = owned(store, "revoke").await;
     let rows = [

@@ -257,6 +257,11 @@ impl Store for Breaking<Arc<dyn Store>> {
         self.0.deliveries(school, after, max).await
     }
 
+    async fn pending(&self, school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>> {
+        self.1.at("store pending");
+        self.0.pending(school, ids).await
+    }
+
     async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
         self.1.at("store unreadable");
         self.0.unreadable(school).await

@@ -84,6 +84,7 @@ passed_on! {
     async fn wake_of(school: &SchoolId, member: &str) -> StoreResult<Option<Wake>>;
     async fn next_wake(school: &SchoolId) -> StoreResult<Option<Wake>>;
     async fn deliveries(school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<Delivery>>;
+    async fn pending(school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>>;
     async fn unreadable(school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>>;
     async fn journal(school: &SchoolId, order: &OrderId, max: usize) -> StoreResult<Vec<JournalEntry>>;
     async fn raw(school: &SchoolId, seq: &Seq) -> StoreResult<Option<Vec<u8>>>;

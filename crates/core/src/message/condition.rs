@@ -54,6 +54,9 @@ const VARIABLES: [(&str, Kind); 18] = [
     ("source.city", Kind::Text),
 ];
 
+/// Who can have made an order.
+const AUTHORS: [&str; 2] = ["client", "manager"];
+
 /// Letters of a condition.
 const LETTERS_MAX: usize = 2000;
 
@@ -93,7 +96,7 @@ pub fn faults(when: &str) -> Vec<(String, String)> {
 
 /// The same of an expression that gives the price of a lead.
 pub fn price_faults(price: &str) -> Vec<(String, String)> {
-    let names = Names { known: BTreeMap::from([("cost_sum".to_owned(), Kind::Number)]), open: None };
+    let names = Names { known: BTreeMap::from([("cost_sum".to_owned(), Kind::Number)]), ..Names::default() };
     let found = faults_of(price, &names, &|expression| expression.eval(variables(&example(), "")).map(drop));
     match found.is_empty() && number(price, example().cost_sum).is_none() {
         true => vec![("not a number".to_owned(), "`cost_sum * 0.9`, or a number in quotes".to_owned())],
@@ -171,7 +174,7 @@ fn faults_of(
 
 fn names() -> Names {
     let known = VARIABLES.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
-    Names { known, open: Some("source.") }
+    Names { known, open: Some("source."), values: BTreeMap::from([("author", AUTHORS.to_vec())]) }
 }
 
 /// The engine's own words; they may repeat a part of the condition, never a value.
@@ -250,6 +253,17 @@ mod tests {
         wrong("5512874 in offers", "`offers` holds texts and is asked for a number");
         wrong("offers == '5512874'", "`offers` is a list");
         wrong("offers in ['5512874']", "`offers` is a list");
+        wrong(
+            "author == 'manger'",
+            "`author` is never `manger` | is `manager` meant? There are: client, manager",
+        );
+        wrong(
+            "offer == '1' or 'менеджер' != author",
+            "`author` is never `менеджер` | one of: client, manager",
+        );
+        wrong("author in ['client', 'admin']", "`author` is never `admin`");
+        wrong("(author or '') == 'Manager'", "is `manager` meant?");
+        assert_eq!(faults("author == 'manager' or author == '' or author not in ['client']"), []);
         wrong("ofer == '1'", "is `offer` meant?");
         wrong("form == 'x'", "is `source.form` meant?");
         wrong("order.offers", "unknown variable");

@@ -9,6 +9,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
 use super::check::{self, Flaw, Kind, Names};
 use super::head::{Fault, Head};
+use super::text::{LETTERS, TextId};
 use super::vars::{ClientVars, ExampleVars, ManagerVars, OrderVars, SchoolVars, Vars};
 
 /// Missing keys of `order.source` are empty: each school decides which labels its pages pass on.
@@ -147,7 +148,9 @@ fn names() -> Names {
             known.insert(root, kind(&value));
         }
     }
-    Names { known, open: Some("order.source.") }
+    let letters: Vec<&str> = LETTERS.iter().map(TextId::name).collect();
+    let lists = ["letters", "leaving", "doubtful"].map(|list| (list, letters.clone()));
+    Names { known, open: Some("order.source."), values: lists.into() }
 }
 
 /// The variables for the engine. Destructured field by field, so that forgetting a new one does not compile.

@@ -1,6 +1,8 @@
 //! A client: contact details, zone, manager, short list of orders. Never forgets a number or an address: a
 //! wrong one is only marked. Enter at [`Client::learn`].
 
+mod joined;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
@@ -11,6 +13,8 @@ use super::free_text::is_greetable;
 use super::value::*;
 use crate::message::library::Library;
 use crate::mutant::cut;
+
+pub use joined::Joined;
 
 /// Names in the CRM that are remembered.
 const CRM_NAMES_MAX: usize = 4;
@@ -65,6 +69,9 @@ pub struct Client {
     /// Other persons with the same number or address: perhaps the same one, which only a person can say (F100).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Alike>,
+    /// Orders that only a number or an address made this client's (Q4): it can be undone. Bounded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub joined: BTreeMap<OrderId, Joined>,
     /// The client's manager, for all orders (L8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<ManagerId>,
@@ -93,6 +100,7 @@ impl Client {
             bad: BTreeSet::new(),
             zone: None,
             alike: Vec::new(),
+            joined: BTreeMap::new(),
             manager: None,
             orders: BTreeMap::new(),
         }
@@ -135,28 +143,28 @@ impl Client {
     /// addresses of the form `<digits>@…` are ignored. What is only guessed to be of this person stands behind what is
     /// known (F100). Returns whether anything is new.
     pub fn learn(&mut self, facts: &ClientFacts) -> bool {
-        let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
+        let is_guess = facts.guessed;
+        let mut changed = behind(&mut self.gc_user, facts.gc_user.as_ref(), is_guess);
         let new = facts.alike.iter().filter(|one| !self.alike.contains(one)).cloned().collect::<Vec<_>>();
         self.alike.extend(new);
         self.alike.truncate(WAYS_MAX);
-        let is_guess = facts.guessed;
         let is_echo = |name: &String| {
             (self.crm_name.as_ref() == Some(name) && !cut("G7.echo")) || (is_guess && self.name.is_some())
         };
         let said = facts.name.as_ref().filter(|name| !name.trim().is_empty() && !is_echo(name));
         changed |= fill(&mut self.name, said);
         changed |= self.learn_parts(facts);
-        changed |=
-            fill(&mut self.zone, facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()));
-        changed |= fill(&mut self.phone_confirmed, facts.phone_confirmed.as_ref());
+        let zone = facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok());
+        changed |= behind(&mut self.zone, zone, is_guess);
+        changed |= behind(&mut self.phone_confirmed, facts.phone_confirmed.as_ref(), is_guess);
         if let Some(phone) = &facts.phone {
-            changed |= fill(&mut self.phone_raw, Some(&phone.raw).filter(|raw| !raw.is_empty()));
+            changed |= behind(&mut self.phone_raw, Some(&phone.raw).filter(|raw| !raw.is_empty()), is_guess);
             for number in phone.second.iter().chain(&phone.e164) {
                 changed |= add(&mut self.phones, number, is_guess);
             }
             changed |= self.learn_words(phone);
         }
-        changed |= fill(&mut self.email_raw, facts.email_typed.as_ref());
+        changed |= behind(&mut self.email_raw, facts.email_typed.as_ref(), is_guess);
         if let Some(email) = facts.email.as_ref().filter(|email| is_address(email)) {
             changed |= add(&mut self.emails, email, is_guess);
             if facts.email_bad {
@@ -247,6 +255,11 @@ fn fill<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>) -> bool {
     new
 }
 
+/// What is only guessed to be of this person replaces nothing.
+fn behind<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>, is_guess: bool) -> bool {
+    fill(have, said.filter(|_| !is_guess || have.is_none()))
+}
+
 /// What people type into a field that must not stay empty.
 const NOTHING: &[&str] =
     &["нет", "нету", "не указан", "нет телефона", "без телефона", "no", "none", "null", "тест", "test"];
@@ -256,9 +269,10 @@ fn says_something(raw: &str) -> bool {
     plain.chars().any(char::is_alphabetic) && !NOTHING.contains(&plain.as_str())
 }
 
-/// Enough of them to be meant as a number.
+/// Meant as a number: many digits, or any and no letter (F27).
 fn holds_digits(raw: &str) -> bool {
-    raw.chars().filter(|c| c.is_numeric()).count() >= 5
+    let digits = raw.chars().filter(|c| c.is_numeric()).count();
+    digits >= 5 || (digits > 0 && !raw.chars().any(char::is_alphabetic))
 }
 
 /// Limit of numbers and addresses per client; the oldest is dropped.
@@ -410,6 +424,10 @@ mod tests {
         };
         check("1111111", Some("1111111"), None);
         check("+7 900 000-00-00", Some("+7 900 000-00-00"), None);
+        for few in ["112", "903", "+7903", "+7 (903) ___-__-__", "7"] {
+            check(few, Some(few), None);
+        }
+        check("доб. 12", None, Some("доб. 12"));
         check("пишите в телеграм @anna_2", None, Some("пишите в телеграм @anna_2"));
         check("-", None, None);
         check("Нет.", None, None);

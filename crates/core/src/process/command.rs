@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::event::{Direction, Outcome};
+use super::read_back::{self, ReadBack};
 use super::value::*;
 use crate::message::text::TextId;
 
@@ -153,24 +154,6 @@ pub enum Ask {
         role: LeadRole,
         call: CallNote,
     },
-    /// Read a lead by the CRM's id, because a webhook contained too little. Requested by intake, not by a
-    /// step.
-    ReadLead {
-        lead: u64,
-        /// The order's number, if the lead is reported as deleted: it may have been merged into another lead,
-        /// which is found by this number.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        number: Option<String>,
-    },
-    /// Read a lead that a person created, with its contact (G9). Requested by intake, not by a step.
-    ReadMade {
-        lead: u64,
-    },
-    /// Read what a person is said to have written into the CRM, before it counts (F104). Requested by intake, not by a
-    /// step.
-    ReadSaid {
-        what: Said,
-    },
     /// GetCourse: set the order's status, with a reason if it is cancelled.
     SetStatus {
         status: Status,
@@ -184,11 +167,12 @@ pub enum Ask {
     SetOrderManager {
         manager: ManagerId,
     },
-    /// GetCourse: read the order back; the answer comes as confirmed facts.
-    ReadOrder,
     SendLetter(Letter),
     /// Telephony: call the manager, then the client (D9). Never repeated if it may have been executed.
     StartCall(StartCall),
+    /// Read back what was told, before it counts.
+    #[serde(untagged, deserialize_with = "read_back::of_any_version")]
+    ReadBack(ReadBack),
 }
 
 /// The kind of a command, without its content.
@@ -208,51 +192,40 @@ pub enum AskKind {
     AddNote,
     ShowNext,
     AddCall,
-    ReadLead,
-    ReadMade,
-    ReadSaid,
     SetStatus,
     AddComment,
     SetOrderManager,
-    ReadOrder,
     SendLetter,
     StartCall,
-}
-
-impl AskKind {
-    /// The name under which it is stored and shown: the `ask` tag.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SaveLead => "save_lead",
-            Self::SaveContact => "save_contact",
-            Self::SetStage => "set_stage",
-            Self::SetResponsible => "set_responsible",
-            Self::SetPrice => "set_price",
-            Self::SetTags => "set_tags",
-            Self::ClearField => "clear_field",
-            Self::CreateTask => "create_task",
-            Self::MoveTask => "move_task",
-            Self::CloseTask => "close_task",
-            Self::AddNote => "add_note",
-            Self::ShowNext => "show_next",
-            Self::AddCall => "add_call",
-            Self::ReadLead => "read_lead",
-            Self::ReadMade => "read_made",
-            Self::ReadSaid => "read_said",
-            Self::SetStatus => "set_status",
-            Self::AddComment => "add_comment",
-            Self::SetOrderManager => "set_order_manager",
-            Self::ReadOrder => "read_order",
-            Self::SendLetter => "send_letter",
-            Self::StartCall => "start_call",
-        }
-    }
+    /// An order's record waits for no other read than that of the order itself.
+    #[serde(rename = "read_order")]
+    ReadBack,
 }
 
 impl Ask {
     /// The name under which it is stored and shown: the `ask` tag.
     pub fn name(&self) -> &'static str {
-        self.kind().name()
+        match self {
+            Self::SaveLead(_) => "save_lead",
+            Self::SaveContact(_) => "save_contact",
+            Self::SetStage { .. } => "set_stage",
+            Self::SetResponsible { .. } => "set_responsible",
+            Self::SetPrice { .. } => "set_price",
+            Self::SetTags { .. } => "set_tags",
+            Self::ClearField { .. } => "clear_field",
+            Self::CreateTask(_) => "create_task",
+            Self::MoveTask { .. } => "move_task",
+            Self::CloseTask { .. } => "close_task",
+            Self::AddNote { .. } => "add_note",
+            Self::ShowNext { .. } => "show_next",
+            Self::AddCall { .. } => "add_call",
+            Self::SetStatus { .. } => "set_status",
+            Self::AddComment { .. } => "add_comment",
+            Self::SetOrderManager { .. } => "set_order_manager",
+            Self::SendLetter(_) => "send_letter",
+            Self::StartCall(_) => "start_call",
+            Self::ReadBack(what) => what.name(),
+        }
     }
 
     pub fn kind(&self) -> AskKind {
@@ -270,15 +243,12 @@ impl Ask {
             Self::AddNote { .. } => AskKind::AddNote,
             Self::ShowNext { .. } => AskKind::ShowNext,
             Self::AddCall { .. } => AskKind::AddCall,
-            Self::ReadLead { .. } => AskKind::ReadLead,
-            Self::ReadMade { .. } => AskKind::ReadMade,
-            Self::ReadSaid { .. } => AskKind::ReadSaid,
             Self::SetStatus { .. } => AskKind::SetStatus,
             Self::AddComment { .. } => AskKind::AddComment,
             Self::SetOrderManager { .. } => AskKind::SetOrderManager,
-            Self::ReadOrder => AskKind::ReadOrder,
             Self::SendLetter(_) => AskKind::SendLetter,
             Self::StartCall(_) => AskKind::StartCall,
+            Self::ReadBack(_) => AskKind::ReadBack,
         }
     }
 
@@ -305,21 +275,12 @@ impl Ask {
             Self::SetStatus { .. }
             | Self::AddComment { .. }
             | Self::SetOrderManager { .. }
-            | Self::ReadOrder => Target::Getcourse,
+            | Self::ReadBack(ReadBack::Order) => Target::Getcourse,
             Self::SendLetter(_) => Target::Mail,
             Self::StartCall(_) => Target::Line,
             _ => Target::Crm,
         }
     }
-}
-
-/// Where a person writes in the CRM, by the CRM's ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Said {
-    Note { lead: u64, note: u64 },
-    Task(u64),
-    Contact(u64),
 }
 
 /// Everything needed to find or create a lead with its contact.

@@ -1,7 +1,7 @@
 //! Events: everything that can happen to a case. Intake makes them from the platforms' signals, when it has
 //! found the order. They contain our ids instead of a platform's wherever ours are known. Enter at [`Event`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,15 @@ pub enum News {
     MoneyWent { order: OrderId, sum: Money },
     /// Money of `order` seems to have been moved to this one (L16).
     MoneyCame { order: OrderId, sum: Money },
+    /// A number or an address had joined this order to a client, and a person undid it (Q4).
+    SetApart,
+    /// `order` is another client's: it had been joined to this order's client (Q4).
+    Left {
+        order: OrderId,
+        /// The number that people see.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
+    },
 }
 
 /// Who created an order: decides between the pause (L2) and the short path (L3).
@@ -169,6 +178,9 @@ pub struct ClientFacts {
     /// A number or an address alone named the person: what differs from the record comes after it (F100).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub guessed: bool,
+    /// What named the person then (Q4).
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub by: BTreeSet<SameWay>,
     /// Other persons with the same number or address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Alike>,

@@ -1,7 +1,7 @@
 //! The commands of a step for leads and contacts in the CRM (L1, G1–G3, G5, G7, G10, W1, R2). Never creates a
 //! second lead of a role; the courier finds duplicates. Enter at [`make`] and [`linked`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::command::{Ask, EarlyLead, PersonFacts, SaveLead};
 use super::decision::Decision;
@@ -13,7 +13,7 @@ use super::value::*;
 use crate::message::condition;
 use crate::message::library::Vars;
 use crate::message::outside::Outside;
-use crate::message::phrase::{Phrase, crm};
+use crate::message::phrase::{Phrase, crm, word};
 use crate::mutant::cut;
 
 /// L1, G1–G3, G5, G7: the lead with its contact; its first note says what is next.
@@ -97,7 +97,9 @@ fn first_note(d: &Decision, has_source: bool, next: &Phrase) -> Option<String> {
     let source = std::iter::once(d.words(&crm::source())).chain(source).filter(|_| has_source);
     let next = Some(d.words(next)).filter(|next| !next.is_empty());
     let alike = d.case.client.alike.iter().map(|other| d.words(&alike(other)));
-    let lines: Vec<String> = source.chain(alike).chain(next).collect();
+    let joined = d.case.client.joined.get(&d.case.order.id).filter(|_| !cut("Q4.note"));
+    let joined = joined.map(|joined| d.words(&joined_by(d, &joined.by)));
+    let lines: Vec<String> = source.chain(joined).chain(alike).chain(next).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -108,6 +110,33 @@ fn alike(other: &Alike) -> Phrase {
         (SameWay::Phone, None) => crm::same_phone(),
         (SameWay::Email, Some(user)) => crm::same_email_as(user.as_str()),
         (SameWay::Email, None) => crm::same_email(),
+    }
+}
+
+/// Q4: which rule made the order this client's, and how that is undone.
+pub(super) fn joined_by(d: &Decision, by: &BTreeSet<SameWay>) -> Phrase {
+    let (own, client) = (&d.case.order.id, &d.case.client);
+    let others = client.orders.iter().filter(|(id, _)| *id != own);
+    let former = others.max_by_key(|(_, brief)| brief.seen_at);
+    let former = former.map(|(id, brief)| brief.number.clone().unwrap_or_else(|| id.to_string()));
+    crm::joined(ways(by), former, d.process.school.to_string(), own.to_string())
+}
+
+/// The name of the rule.
+pub(super) fn ways(by: &BTreeSet<SameWay>) -> Phrase {
+    match (by.contains(&SameWay::Phone), by.contains(&SameWay::Email)) {
+        (true, true) => word::same_both(),
+        (false, true) => word::same_email(),
+        _ => word::same_phone(),
+    }
+}
+
+/// Q4: the leads of an order that is no longer joined get the contact of its own client.
+pub(super) fn set_apart(d: &mut Decision) {
+    let name = name(d);
+    for (role, stage) in d.case.order.leads.clone() {
+        let lead = lead(d, role, stage, name.clone(), None);
+        d.ask(Ask::SaveLead(Box::new(lead)));
     }
 }
 

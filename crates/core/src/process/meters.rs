@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::*;
 
-/// How many letters and started calls an hour and a day may have.
+/// How many letters and started calls any hour and any day may have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContactLimits {
@@ -56,36 +56,98 @@ pub struct Meters {
     pub school: SchoolMeter,
 }
 
-/// What was counted of one thing in the present hour and in the present day. Each begins with the first that is counted.
+/// What was counted of one thing in the last hour and in the last day.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, from = "StoredMeter")]
 pub struct Meter {
-    hour: Span,
-    day: Span,
+    #[serde(skip_serializing_if = "Window::is_empty")]
+    hours: Window,
+    #[serde(skip_serializing_if = "Window::is_empty")]
+    days: Window,
     /// The order that used it last, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<(OrderId, At)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+/// A meter as stored now, or as stored before windows slid: with a count since a moment.
+#[derive(Deserialize)]
 #[serde(default)]
+#[derive(Default)]
+struct StoredMeter {
+    hours: Window,
+    days: Window,
+    hour: Option<Span>,
+    day: Option<Span>,
+    last: Option<(OrderId, At)>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
 struct Span {
     since: At,
     count: u32,
 }
 
+impl From<StoredMeter> for Meter {
+    fn from(stored: StoredMeter) -> Self {
+        let StoredMeter { mut hours, mut days, hour, day, last } = stored;
+        hours.0.extend(hour.and_then(|span| span.as_part(HOUR)));
+        days.0.extend(day.and_then(|span| span.as_part(DAY)));
+        Self { hours, days, last }
+    }
+}
+
 impl Span {
+    /// What is counted may have happened at the end of the span.
+    fn as_part(self, length: TimeDelta) -> Option<Part> {
+        let end = self.since + length - TimeDelta::seconds(1);
+        (self.count > 0).then(|| Part(self.since.timestamp_millis(), end.timestamp_millis(), self.count))
+    }
+}
+
+/// Counts of a sliding window, the oldest first, in parts of it: whatever the number, memory is bounded. What is
+/// counted counts for the whole length, and for an eighth of it more at most.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Window(Vec<Part>);
+
+/// First and last moment in milliseconds, and the count.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Part(i64, i64, u32);
+
+const PARTS: i64 = 8;
+/// More parts than a window can have, unless the clock was set back.
+const PARTS_MAX: usize = 12;
+
+impl Window {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn counted(&self, now: At, length: TimeDelta) -> u32 {
-        // Also if the clock was set back by more than the whole span.
-        if (now - self.since).abs() < length { self.count } else { 0 }
+        let live = self.0.iter().filter(|part| part.is_live(now, length));
+        live.fold(0, |sum, part| sum.saturating_add(part.2))
     }
 
     fn count(&mut self, now: At, length: TimeDelta) {
-        let before = self.counted(now, length);
-        if before == 0 {
-            self.since = now;
+        self.0.retain(|part| part.is_live(now, length));
+        let at = now.timestamp_millis();
+        match self.0.last_mut() {
+            Some(Part(first, last, count)) if (at - *first).abs() < length.num_milliseconds() / PARTS => {
+                (*last, *count) = (at.max(*last), count.saturating_add(1));
+            }
+            _ => self.0.push(Part(at, at, 1)),
         }
-        self.count = before.saturating_add(1);
+        if self.0.len() > PARTS_MAX {
+            let Part(_, last, count) = self.0.remove(0);
+            let next = &mut self.0[0];
+            (next.1, next.2) = (next.1.max(last), next.2.saturating_add(count));
+        }
+    }
+}
+
+impl Part {
+    fn is_live(&self, now: At, length: TimeDelta) -> bool {
+        // Also if the clock was set back by more than the whole window.
+        now.timestamp_millis().abs_diff(self.1) < length.num_milliseconds().unsigned_abs()
     }
 }
 
@@ -94,12 +156,12 @@ const DAY: TimeDelta = TimeDelta::days(1);
 
 impl Meter {
     fn is_full(&self, hour: u32, day: u32, now: At) -> bool {
-        self.hour.counted(now, HOUR) >= hour || self.day.counted(now, DAY) >= day
+        self.hours.counted(now, HOUR) >= hour || self.days.counted(now, DAY) >= day
     }
 
     fn count(&mut self, now: At) {
-        self.hour.count(now, HOUR);
-        self.day.count(now, DAY);
+        self.hours.count(now, HOUR);
+        self.days.count(now, DAY);
     }
 }
 
@@ -228,7 +290,7 @@ mod tests {
         assert_eq!(sent(&mut meters, 59), 0);
         assert_eq!(sent(&mut meters, 61), 6, "the next hour");
         assert_eq!(sent(&mut meters, 200), 0, "the day is full");
-        assert_eq!(sent(&mut meters, 24 * 60), 6, "the next day");
+        assert_eq!(sent(&mut meters, 24 * 60 + 61), 6, "the next day");
         assert!(meters.letter("b@client.example", &limits, at(0)).is_ok(), "another address");
     }
 
@@ -269,24 +331,57 @@ mod tests {
         assert_eq!(meters.call_limit(number, &ContactLimits::default(), at(7)), Some(Limit::CallsPerNumber));
     }
 
+    #[test]
+    fn two_adjoining_hours_do_not_hold_twice_the_limit() {
+        let (mut meters, limits) = (Meters::default(), ContactLimits::default());
+        let mut sent = |minute, wanted: usize| {
+            (0..wanted).filter(|_| meters.letter("a@client.example", &limits, at(minute)).is_ok()).count()
+        };
+        assert_eq!([sent(0, 1), sent(50, 5)], [1, 5]);
+        assert_eq!(sent(65, 6), 1, "five of the last hour are counted still");
+        assert_eq!(sent(112, 6), 5);
+    }
+
+    #[test]
+    fn a_meter_stored_before_is_read() {
+        let stored = r#"{"hour":{"since":"2024-10-04T00:00:00Z","count":6},"day":{"since":"2024-10-04T00:00:00Z","count":7}}"#;
+        let meter: Meter = serde_json::from_str(stored).expect("a meter");
+        assert!(meter.is_full(6, 99, at(1)) && meter.is_full(6, 99, at(59)));
+        assert!(!meter.is_full(6, 8, at(121)) && meter.is_full(99, 7, at(1000)));
+        let empty: Meter = serde_json::from_str("{}").expect("a meter");
+        assert_eq!(empty, Meter::default());
+    }
+
     proptest! {
-        /// However the letters are spread: never more than the limit within one hour that begins with a letter.
+        /// However the letters are spread: never more than the limit within any hour or day, and what is old holds
+        /// nothing back.
         #[test]
-        fn an_hour_never_has_more_than_its_limit(minutes in prop::collection::vec(0..30_i64, 1..200)) {
+        fn no_hour_and_no_day_has_more_than_its_limit(minutes in prop::collection::vec(0..30_i64, 1..200)) {
             let (mut meters, limits) = (Meters::default(), ContactLimits::default());
-            let (mut now, mut sent) = (0, Vec::new());
+            let (mut now, mut sent): (i64, Vec<i64>) = (0, Vec::new());
             for step in minutes {
                 now += step;
-                if meters.letter("a@client.example", &limits, at(now)).is_ok() {
-                    sent.push(now);
-                }
+                let since = |length: i64| sent.iter().filter(|minute| now - **minute < length).count();
+                let (hour, day) = (since(60 + 8) < 6, since(1440 + 180) < 12);
+                let is_sent = meters.letter("a@client.example", &limits, at(now)).is_ok();
+                prop_assert!(is_sent || !(hour && day), "held back without need at {}", now);
+                sent.extend(is_sent.then_some(now));
             }
-            // Spans stand apart, so that any hour meets two of them at most.
             for from in &sent {
-                let within = sent.iter().filter(|minute| (*from..from + 60).contains(*minute)).count();
-                prop_assert!(within <= 2 * limits.letters_per_address_hour as usize);
-                let within = sent.iter().filter(|minute| (*from..from + 1440).contains(*minute)).count();
-                prop_assert!(within <= 2 * limits.letters_per_address_day as usize);
+                let within = |length: i64| sent.iter().filter(|minute| (*from..from + length).contains(*minute)).count();
+                prop_assert!(within(60) <= limits.letters_per_address_hour as usize);
+                prop_assert!(within(1440) <= limits.letters_per_address_day as usize);
+            }
+        }
+
+        /// Whatever the clock does, a meter stays small and counts what it was told.
+        #[test]
+        fn a_meter_is_small(minutes in prop::collection::vec(-3_000..3_000_i64, 1..300)) {
+            let mut meter = Meter::default();
+            for minute in minutes {
+                meter.count(at(minute));
+                prop_assert!(meter.hours.0.len() <= PARTS_MAX && meter.days.0.len() <= PARTS_MAX);
+                prop_assert!(meter.hours.counted(at(minute), HOUR) >= 1);
             }
         }
 

@@ -12,6 +12,7 @@ pub mod value;
 
 pub mod hours;
 pub mod number;
+pub mod read_back;
 pub mod timers;
 
 pub mod calendar;
@@ -61,6 +62,7 @@ pub use definition::Process;
 pub use event::{Event, News};
 pub use meters::Meters;
 pub use moment::{Line, Moment};
+pub use read_back::ReadBack;
 pub use table::{SECTIONS, has_next_step, may_stay, rules, strays, wake};
 pub use timers::Timer;
 pub use value::*;

@@ -28,6 +28,11 @@ impl OrderId {
         Self::Lead(lead.to_string())
     }
 
+    /// Names the read of a contact that is nobody's; no order is made of it.
+    pub fn of_contact(contact: u64) -> Self {
+        Self::Other(format!("contact-{contact}"))
+    }
+
     /// Its id in GetCourse, if it came from there.
     pub fn deal(&self) -> Option<&str> {
         match self {

@@ -18,6 +18,7 @@ pub const SECTIONS: &[Section] = &[
     payment::SECTION,
     parts::SECTION,
     letters::SECTION,
+    same_person::SECTION,
     next_note::SECTION,
     call_start::SECTION,
     guard::SECTION,

@@ -86,7 +86,11 @@ pub(super) fn for_letter(mut vars: Vars) -> Vars {
     if !is_name && !cut("M2.greets") {
         (*name, *first_name) = (String::new(), String::new());
     }
-    let OrderVars { number, called, source, .. } = &mut vars.order;
+    let OrderVars { number, called, source, positions, .. } = &mut vars.order;
+    if !cut("M2.positions") {
+        let safe = positions.lines().filter(|line| !is_link(line));
+        *positions = safe.collect::<Vec<_>>().join("\n");
+    }
     let ClientVars { phone_words, phone_typed, email_typed, .. } = &mut vars.client;
     let typed = [number, called, phone_words, phone_typed, email_typed, &mut vars.who];
     typed.into_iter().chain(source.values_mut()).filter(|text| is_link(text)).for_each(String::clear);

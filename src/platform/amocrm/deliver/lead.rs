@@ -185,13 +185,24 @@ impl AmoAttempt<'_> {
         if body.as_object().is_some_and(|body| !body.is_empty()) {
             left_out.extend(self.patch_lead(lead.id, body).await.map_err(after_a_write)?);
         }
+        let strangers = self.strangers(&ask.person, &lead.contacts).await.map_err(after_a_write)?;
         if !lead.contacts.contains(&contact) {
+            let is_main = lead.contacts.iter().all(|id| strangers.contains(id));
             let item = json!([{ "to_entity_id": contact, "to_entity_type": "contacts",
-                "metadata": { "is_main": lead.contacts.is_empty() } }]);
-            let call = Call::post(format!("/api/v4/leads/{}/link", lead.id), item, self.command.urgency);
-            self.client().write(&call).await.map_err(after_a_write)?;
+                "metadata": { "is_main": is_main } }]);
+            self.link_contact(lead.id, "link", item).await?;
+        }
+        if !strangers.is_empty() {
+            let named = |id| json!({ "to_entity_id": id, "to_entity_type": "contacts" });
+            self.link_contact(lead.id, "unlink", strangers.into_iter().map(named).collect()).await?;
         }
         Ok((lead.id, contact, left_out))
+    }
+
+    /// Links contacts to a lead, or unlinks them.
+    async fn link_contact(&self, lead: u64, how: &str, contacts: Value) -> Result<(), Fault> {
+        let call = Call::post(format!("/api/v4/leads/{lead}/{how}"), contacts, self.command.urgency);
+        self.client().write(&call).await.map(drop).map_err(after_a_write)
     }
 
     /// What still stands in the lead as we made it before its order was known in full (G10).

@@ -3,10 +3,10 @@
 
 mod feed;
 mod lead;
-mod merged;
 mod next_note;
 mod person;
 mod price;
+mod read_back;
 mod stage;
 mod strays;
 mod task;
@@ -226,15 +226,12 @@ impl AmoAttempt<'_> {
             Ask::AddNote { role, text } => self.add_note(*role, text).await,
             Ask::ShowNext { role, text } => self.show_next(*role, text.as_deref()).await,
             Ask::AddCall { role, call } => self.add_call(*role, call).await,
-            Ask::ReadLead { lead, number } => self.read_lead(*lead, number.as_deref()).await,
-            Ask::ReadMade { lead } => self.read_made(*lead).await,
-            Ask::ReadSaid { what } => self.read_said(*what).await,
+            Ask::ReadBack(what) => self.read_back(what).await,
             Ask::SetStatus { .. }
             | Ask::AddComment { .. }
             | Ask::SetOrderManager { .. }
-            | Ask::ReadOrder
             | Ask::SendLetter(_)
-            | Ask::StartCall(_) => Err(Fault::never("this command is not for the CRM")),
+            | Ask::StartCall(_) => Err(not_for_the_crm()),
         }
     }
 
@@ -312,6 +309,10 @@ impl AmoAttempt<'_> {
             (_, left_out) => Ok(left_out),
         }
     }
+}
+
+fn not_for_the_crm() -> Fault {
+    Fault::never("this command is not for the CRM")
 }
 
 /// Deleted, or merged into another lead: only a person knows which.

@@ -10,7 +10,7 @@ use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, again, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::drop_rejected::{self, LeftOut};
-use crate::platform::amocrm::mirror::{ContactMatch, keys};
+use crate::platform::amocrm::mirror::ContactMatch;
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::amocrm::search::Newest;
 use crate::platform::{Fault, Receipt, Try};
@@ -53,7 +53,8 @@ impl AmoAttempt<'_> {
         // The person had a contact that is gone now: another may exist that the mirror does not know yet.
         let sure = sure && known.is_none();
         let linked = known.and_then(|id| id.parse().ok());
-        for id in linked.into_iter().chain(of_lead.filter(|id| Some(*id) != linked)) {
+        let of_lead = of_lead.filter(|id| Some(*id) != linked && (linked.is_some() || !apart.contains(id)));
+        for id in linked.into_iter().chain(of_lead) {
             if let Some(contact) = newest.as_ref().filter(|contact| contact.id == id) {
                 return Ok(Some(contact.clone()));
             }
@@ -69,6 +70,18 @@ impl AmoAttempt<'_> {
             Some(contact) if !is_merged && self.is_anothers(contact.id).await? => Ok(None),
             found => Ok(found),
         }
+    }
+
+    /// The contacts of the lead that are other clients', if this one has none yet: the lead's order had been joined to
+    /// one of them (Q4).
+    pub(super) async fn strangers(&self, person: &PersonFacts, of_lead: &[u64]) -> Result<Vec<u64>, Fault> {
+        if person.apart_from.is_empty()
+            || self.links.find(&link::contact(&self.command.client)).await?.is_some()
+        {
+            return Ok(Vec::new());
+        }
+        let apart = self.contacts_of(&person.apart_from).await?;
+        Ok(apart.into_iter().filter(|id| of_lead.contains(id)).collect())
     }
 
     /// The contacts of other clients (F100).
@@ -185,7 +198,10 @@ impl AmoAttempt<'_> {
 
     /// Mirror entries of a contact that was just created: its webhook comes later.
     pub(super) fn made_links(&self, id: u64, person: &PersonFacts) -> Vec<(String, String)> {
-        keys(&person.phones, &person.emails).into_iter().map(|key| (key, id.to_string())).collect()
+        link::mirror_keys(&person.phones, &person.emails)
+            .into_iter()
+            .map(|key| (key, id.to_string()))
+            .collect()
     }
 
     pub(super) fn contact_links(&self, id: u64) -> Vec<(String, String)> {

@@ -116,7 +116,7 @@ fn shown(run: &Run) -> &SeenOrder {
 #[tokio::test]
 async fn an_order_read_back_is_confirmed_in_either_shape() {
     for data in [json!([deal("payed", 38500.0)]), deal("payed", 38500.0)] {
-        let run = run(Ask::ReadOrder, Try::First, vec![ok(data)]).await;
+        let run = run(Ask::ReadBack(ReadBack::Order), Try::First, vec![ok(data)]).await;
         assert_eq!(run.paths(), ["GET v1/deal/get-fields?dealId=700100200"]);
         let authorization = run.asked[0].headers.iter().find(|(name, _)| name == "authorization").unwrap();
         assert_eq!(authorization.1, "Bearer dev1_sch2");
@@ -133,8 +133,16 @@ async fn an_order_read_back_is_confirmed_in_either_shape() {
 
 #[tokio::test]
 async fn an_unknown_buyer_is_read_too_but_money_does_not_wait_for_him() {
-    let ask =
-        |answers| run_as(keys(), "gc-700100200", Ask::ReadOrder, Try::First, FakeLinks::default(), answers);
+    let ask = |answers| {
+        run_as(
+            keys(),
+            "gc-700100200",
+            Ask::ReadBack(ReadBack::Order),
+            Try::First,
+            FakeLinks::default(),
+            answers,
+        )
+    };
     let user = json!([{"id": 400300100, "first_name": "Мария", "phone": "8 903 555-01-27", "email": "M@Example.ru", "phone_confirmed": 1}]);
     let run = ask(vec![ok(deal("payed", 38500.0)), ok(user)]).await;
     assert_eq!(run.paths()[1], "GET v1/user/get-fields?userId=400300100");
@@ -246,9 +254,9 @@ async fn a_lost_answer_to_a_write_is_looked_up_and_a_refusal_stops_the_account()
         (comment(), vec![answer(429, &json!({}))], "later"),
         (comment(), vec![answer(403, &json!({"status": false}))], "denied"),
         (comment(), vec![answer(200, &json!({"status": false, "code": 404}))], "never"),
-        (Ask::ReadOrder, vec![broken()], "later"),
-        (Ask::ReadOrder, vec![ok(json!([]))], "never"),
-        (Ask::ReadOrder, vec![ok(json!({"id": 700100299, "status": "new"}))], "never"),
+        (Ask::ReadBack(ReadBack::Order), vec![broken()], "later"),
+        (Ask::ReadBack(ReadBack::Order), vec![ok(json!([]))], "never"),
+        (Ask::ReadBack(ReadBack::Order), vec![ok(json!({"id": 700100299, "status": "new"}))], "never"),
         (to(Status::InWork), vec![ok(deal("new", 0.0)), broken()], "unclear"),
         (Ask::ClearField { role: crate::process::LeadRole::Sales, field: 1 }, vec![], "never"),
     ] {
@@ -262,7 +270,7 @@ async fn without_keys_nothing_is_written_and_without_a_deal_nothing_is_asked() {
     let comment = || Ask::AddComment { text: "Звонок".to_owned() };
     let keyless = |ask| run_as(None, "gc-700100200", ask, Try::First, FakeLinks::default(), vec![]);
     assert_eq!(keyless(comment()).await.result, Ok(Receipt::default()));
-    assert_eq!(keyless(Ask::ReadOrder).await.class(), "never");
+    assert_eq!(keyless(Ask::ReadBack(ReadBack::Order)).await.class(), "never");
     for order in ["line-pbx:E1", "lead-77", "gc-", "gc-12x"] {
         let run = run_as(keys(), order, comment(), Try::First, FakeLinks::default(), vec![]).await;
         assert_eq!(run.result, Ok(Receipt::default()));
@@ -274,7 +282,7 @@ async fn without_keys_nothing_is_written_and_without_a_deal_nothing_is_asked() {
 async fn an_order_that_is_not_there_is_told_apart() {
     for gone in [ok(json!([])), answer(404, &json!({"status": false, "message": "Объект не найден"}))]
     {
-        let run = run(Ask::ReadOrder, Try::First, vec![gone]).await;
+        let run = run(Ask::ReadBack(ReadBack::Order), Try::First, vec![gone]).await;
         let Err(Fault::Never { why }) = &run.result else { panic!("{:?}", run.result) };
         assert!(why.starts_with(NO_ORDER), "{why}");
     }

@@ -9,6 +9,7 @@
 
 mod changes;
 mod export;
+mod paid_order;
 mod table;
 
 pub use export::Exports;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::export::Export;
+use self::paid_order::order_of;
 use self::table::{Columns, Row, Table, found};
 use super::client::Client as Tech;
 use super::{GcHooks, Settings, tech};
@@ -29,7 +31,7 @@ use crate::link;
 use crate::platform::reconcile::{History, Known, Reconciled, Reconciler, to_value};
 use crate::platform::{Fault, Hooks, RawRequest};
 use crate::process::definition::Manager;
-use crate::process::{At, ClientId, Order, OrderId, Urgency};
+use crate::process::{At, Order, OrderId, Urgency};
 use crate::signal::{SeenOrder, Signal};
 
 /// From one export request to the next: 24 in two hours.
@@ -299,13 +301,13 @@ impl GcReconciler {
                 continue;
             }
             let digest = changes::digest(&seen);
-            let history = known.history(&order_id(deal)).await?;
+            let history = known.history(&OrderId::of_deal(deal)).await?;
             if was_handed_on(cursor, deal, &digest, history) || cursor.handed_on.len() >= KEPT_MAX {
                 continue;
             }
             if self.tech.is_some() {
                 cursor.reads.insert(deal.to_owned());
-            } else if history.touched_at.is_none_or(|at| at < asked_at) {
+            } else if self.is_newer(deal, asked_at, history, known).await? {
                 found.push(request);
             } else {
                 // Something happened while it was built: the next round shows the state after it.
@@ -314,6 +316,20 @@ impl GcReconciler {
             cursor.handed_on.insert(deal.to_owned(), (digest, now));
         }
         Ok(found)
+    }
+
+    /// Whether nothing happened to the order since the export was asked for. While a reported payment waits to be
+    /// confirmed, only a report counts: the order's own timers change nothing that the export shows.
+    async fn is_newer(
+        &self,
+        deal: &str,
+        asked_at: At,
+        history: History,
+        known: &dyn Known,
+    ) -> Result<bool, Fault> {
+        let waits = known.order(&OrderId::of_deal(deal)).await?.is_some_and(|order| order.is_held());
+        let last = if waits { history.reported_at } else { history.touched_at };
+        Ok(last.is_none_or(|at| at < asked_at))
     }
 
     /// The order as the inbox will read it from the request.
@@ -327,8 +343,9 @@ impl GcReconciler {
     /// Whether the order is unknown and was created after the bridge started, or differs from what is known.
     async fn is_missed(&self, cursor: &Cursor, seen: &SeenOrder, known: &dyn Known) -> Result<bool, Fault> {
         let Some(deal) = seen.facts.gc_id.as_deref() else { return Ok(false) };
-        let Some(order) = known.order(&order_id(deal)).await? else {
-            let forgotten = known.links(&[link::gone(&order_id(deal))]).await?.pop().flatten().is_some();
+        let Some(order) = known.order(&OrderId::of_deal(deal)).await? else {
+            let forgotten =
+                known.links(&[link::gone(&OrderId::of_deal(deal))]).await?.pop().flatten().is_some();
             let since = seen.facts.created_at.is_some_and(|made| made >= cursor.begun_at);
             return Ok(since && !forgotten);
         };
@@ -350,10 +367,17 @@ impl GcReconciler {
         for row in columns.rows() {
             let Some(id) = row.get("payment_id") else { continue };
             seen.insert(id.to_owned());
-            if cursor.payments.contains(id) || !self.is_unreported(&row, known).await? {
+            let is_new = !cursor.payments.contains(id);
+            if !is_new && self.tech.is_some() {
                 continue;
             }
             let Some(order) = order_of(&row, known).await? else { continue };
+            // Reported is not confirmed: without the Tech API only an export says that the money is there.
+            let waits = self.tech.is_none() && order.is_held();
+            let is_missed = waits || is_new && self.is_unreported(&row, &order, known).await?;
+            if !is_missed {
+                continue;
+            }
             match order.gc_id.filter(|_| self.tech.is_some()) {
                 Some(deal) if cursor.reads.len() < KEPT_MAX => drop(cursor.reads.insert(deal)),
                 Some(_) => {}
@@ -369,9 +393,9 @@ impl GcReconciler {
         Ok(())
     }
 
-    async fn is_unreported(&self, row: &Row<'_>, known: &dyn Known) -> Result<bool, Fault> {
+    async fn is_unreported(&self, row: &Row<'_>, order: &Order, known: &dyn Known) -> Result<bool, Fault> {
         let paid_at = row.get("payment_at").and_then(|text| super::dates::parse(text, self.settings.zone));
-        let (Some(paid_at), Some(order)) = (paid_at, order_of(row, known).await?) else { return Ok(false) };
+        let Some(paid_at) = paid_at else { return Ok(false) };
         Ok(known.history(&order.id).await?.reported_at.is_none_or(|last| last < paid_at))
     }
 
@@ -448,27 +472,8 @@ fn was_handed_on(cursor: &Cursor, deal: &str, digest: &str, history: History) ->
     last == digest && history.reported_at.is_none_or(|last_at| last_at <= *at + TimeDelta::seconds(OWN_S))
 }
 
-fn order_id(deal: &str) -> OrderId {
-    OrderId::of_deal(deal)
-}
-
 fn no_column(name: &str) -> String {
     format!("an export has no column for `{name}`: put its title into getcourse.export_columns.{name}")
-}
-
-/// The order of a payment: by its buyer's e-mail and the number.
-async fn order_of(row: &Row<'_>, known: &dyn Known) -> Result<Option<Order>, Fault> {
-    let (Some(email), Some(number)) = (row.get("payment_email"), row.get("payment_order")) else {
-        return Ok(None);
-    };
-    let found = known.links(&[link::email(&email.to_lowercase())]).await?.pop().flatten();
-    let Some(client) = found else { return Ok(None) };
-    let Some(client) = known.client(&ClientId(client)).await? else { return Ok(None) };
-    let brief = client.orders.iter().find(|(_, brief)| brief.number.as_deref() == Some(number));
-    match brief {
-        Some((order, _)) => known.order(order).await,
-        None => Ok(None),
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 #!lua
 -- A unit of work: looks at everything first, then writes everything.
--- Returns {'ok', a place or '' for each delivery}, {'fenced'} or {'conflict', what}.
--- KEYS: lease, counter, inbox, raw, items, wake, promised, links, names, out, dead; then one for
+-- Returns {'ok', a place or '' for each delivery, names of records that had been lost}, {'fenced'} or {'conflict', what}.
+-- KEYS: lease, counter, inbox, raw, items, wake, promised, links, names, out, dead, token; then one for
 --   each put, delivery, journal entry, dead letter and thing to forget, in this order.
 -- ARGV: fence, microseconds, length limit of the journal, then nine parts, each with its length
 --   first; see `unit.rs`.
@@ -30,7 +30,7 @@ local deliver, deliveries = part(3)
 local journal, journals = part(1)
 local bury, buries = part(3)
 local forget, forgets = part(3)
-local put_key = 11
+local put_key = 12
 local deliver_key = put_key + puts
 local journal_key = deliver_key + deliveries
 local bury_key = journal_key + journals
@@ -140,7 +140,7 @@ end
 -- Second pass: no refusal is possible any more.
 local place = 0
 if fresh > 0 then
-  place = places(counter, raw, items, fresh)
+  place = places(counter, {inbox, raw, items, out, dead, KEYS[12]}, fresh)
 end
 local function next_place()
   place = place + 1
@@ -157,10 +157,15 @@ for i = 1, appends do
   redis.call('XADD', items, seq .. '-0', 'a', ARGV[2], 'b', ARGV[append + i])
   redis.call('ZADD', inbox, seq, seq)
 end
+-- Records that were listed and not there: they are written again.
+local again = {}
 for i = 0, puts - 1 do
+  local name = ARGV[put + i * 3 + 1]
   redis.call('SET', KEYS[put_key + i + 1], ARGV[put + i * 3 + 3])
   -- Also an older one: a list of names that was lost comes back.
-  redis.call('ZADD', names, 0, ARGV[put + i * 3 + 1])
+  if redis.call('ZADD', names, 0, name) == 0 and ARGV[put + i * 3 + 2] == '0' then
+    again[#again + 1] = name
+  end
 end
 for i = 0, link_rows - 1 do
   local name, value = ARGV[link + i * 2 + 1], ARGV[link + i * 2 + 2]
@@ -233,5 +238,8 @@ for i = 0, forgets - 1 do
   elseif not redis.call('ZSCORE', inbox, name) then
     redis.call('XDEL', key, name .. '-0')
   end
+end
+for _, name in ipairs(again) do
+  answer[#answer + 1] = name
 end
 return answer

@@ -2,7 +2,7 @@
 -- Removes requests from the oldest place on; stops at the first that is newer or still waits
 -- in the inbox. It frees memory, so it may run when memory is full. Returns their number.
 -- KEYS: raw, inbox    ARGV: before (microseconds), at most
-local pending = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+local pending = redis.call('ZRANGE', KEYS[2], '(0', '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
 local from, last, gone = '-', nil, 0
 while gone < tonumber(ARGV[2]) do
   local entry = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]

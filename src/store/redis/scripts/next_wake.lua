@@ -1,4 +1,7 @@
 #!lua flags=no-writes
 -- The earliest of each set, as {{member, milliseconds}, {member, milliseconds}}; either may be empty.
 -- KEYS: promised, wake
-return {redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES'), redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')}
+local function first(key)
+  return redis.call('ZRANGE', key, '-inf', '(+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+end
+return {first(KEYS[1]), first(KEYS[2])}

@@ -4,14 +4,13 @@ local function text(n)
 end
 
 -- The last place before `n` new ones. Entries, deliveries and dead letters of a school share a
--- counter. If it has vanished although requests or items exist, it continues from the server's
--- microseconds, which no counter reaches: places never repeat.
-local function places(counter, raw, items, n)
-  local last = redis.call('INCRBY', counter, n)
-  if last == n and redis.call('EXISTS', raw, items) > 0 then
+-- counter. If it has vanished from a store that is not new, it continues from the server's
+-- microseconds, which no counter reaches: places never repeat. `others` are the keys that hold places, and the
+-- store's token.
+local function places(counter, others, n)
+  if redis.call('EXISTS', counter) == 0 and redis.call('EXISTS', unpack(others)) > 0 then
     local now = redis.call('TIME')
-    last = tonumber(now[1]) * 1000000 + tonumber(now[2]) + n
-    redis.call('SET', counter, text(last))
+    redis.call('SET', counter, text(tonumber(now[1]) * 1000000 + tonumber(now[2])))
   end
-  return last - n
+  return redis.call('INCRBY', counter, n) - n
 end

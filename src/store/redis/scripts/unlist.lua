@@ -1,6 +1,6 @@
 #!lua
--- Takes out of the list the names whose record is gone, and returns their places in ARGV, from 1.
--- KEYS: names, then a record for each argument
+-- Takes out of a list the names whose own key is gone, and returns their places in ARGV, from 1.
+-- KEYS: the list, then a key for each argument
 -- ARGV: names
 local gone = {}
 for i = 1, #ARGV do

@@ -6,7 +6,7 @@ use super::*;
 use crate::intake::item::Inbound;
 use crate::link;
 use crate::platform::{Fault, Receipt, Try};
-use crate::process::Ask;
+use crate::process::{Ask, ReadBack};
 use crate::worker::fake::{Bench, asked, letter, sending};
 
 fn done() -> Ended {
@@ -16,7 +16,7 @@ fn done() -> Ended {
 }
 
 fn read(id: &str, client: &str) -> Delivery {
-    asked(id, client, Ask::ReadLead { lead: 41, number: None })
+    asked(id, client, Ask::ReadBack(ReadBack::Lead { lead: 41, number: None }))
 }
 
 /// An inbox over a store in which this delivery is on its way.
@@ -76,7 +76,7 @@ async fn a_settlement_whose_answer_was_lost_counts_once() {
         if is_applied {
             bench.commit(first).await;
         }
-        inbox.doubtful.insert(landed.delivery.seq);
+        inbox.doubtful.insert(landed.delivery.seq, Doubt::Unheard);
         inbox.open_again();
         let again = inbox.settle(&landed, &HashSet::new(), now).await.expect("memory");
         assert_eq!(again.is_some(), !is_applied);
@@ -93,7 +93,7 @@ async fn a_settlement_whose_answer_was_lost_counts_once() {
 async fn a_settlement_in_doubt_takes_no_other_delivery_away() {
     let (bench, mut inbox, mut landed) = on_its_way(letter("gc-1.1")).await;
     landed.delivery = Delivery { seq: landed.delivery.seq, ..letter("gc-1.2") };
-    inbox.doubtful.insert(landed.delivery.seq);
+    inbox.doubtful.insert(landed.delivery.seq, Doubt::Unheard);
     let now = bench.site.clock.now();
     assert_eq!(inbox.settle(&landed, &HashSet::new(), now).await, Ok(None));
     assert_eq!(bench.deliveries().await.len(), 1);
@@ -176,4 +176,32 @@ async fn what_is_taken_back_by_its_own_unit_is_not_marked() {
         _ => None,
     });
     assert_eq!(leaving.collect::<Vec<_>>(), ["gc-2.1"], "the first of its lane, and nothing revoked");
+}
+
+/// The store loses a delivery while it is in the air: its result is told all the same, unless a commit of ours has
+/// ended it.
+#[tokio::test(start_paused = true)]
+async fn the_result_of_a_delivery_that_the_store_has_lost_is_told() {
+    for (doubt, is_awaited, is_told) in
+        [(Doubt::Refused, false, true), (Doubt::Unheard, true, true), (Doubt::Unheard, false, false)]
+    {
+        let (bench, mut inbox, landed) = on_its_way(letter("gc-1.1")).await;
+        if is_awaited {
+            bench.put_order_waiting("gc-1", "gc-1.1").await;
+        }
+        bench.lose(&["gc-1.1"]).await;
+        let now = bench.site.clock.now();
+        let first =
+            inbox.settle(&landed, &HashSet::new(), now).await.expect("memory").expect("nobody knows yet");
+        assert!(bench.site.commit(first).await.is_err(), "it is not there");
+        inbox.doubtful.insert(landed.delivery.seq, doubt);
+        inbox.open_again();
+        let again = inbox.settle(&landed, &HashSet::new(), now).await.expect("memory");
+        assert_eq!(again.is_some(), is_told, "{doubt:?} {is_awaited}");
+        if let Some(unit) = again {
+            bench.commit(unit).await;
+            assert_eq!(bench.events("gc-1").await, ["receipt"]);
+            assert_eq!(bench.link(link::call("theirs-1")).await.as_deref(), Some("gc-1"));
+        }
+    }
 }

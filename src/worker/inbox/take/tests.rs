@@ -7,12 +7,14 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::config::fake::noon;
+use crate::intake::forget::Mention;
 use crate::platform::{HookAnswer, Hooks, Reception, Refused, Try, Undecodable, Verified};
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
-use crate::process::{Ask, At, CommandId, LeadRole, Money, Order, Phone};
+use crate::process::{Ask, At, CommandId, LeadRole, Money, Order, Phone, ReadBack};
 use crate::request::{IdempotencyKey, RawRequest};
 use crate::signal::{CallWhat, FinalRecord, Leg, LegState, SeenOrder};
-use crate::store::Seq;
+use crate::spool::{Saved, Spools};
+use crate::store::{Offer, Seq};
 use crate::worker::fake::{Bench, asked, letter};
 
 const ANNA: &str = "+79035550101";
@@ -153,6 +155,47 @@ async fn an_order_that_is_decided_again_loses_nothing_to_its_former_commands() {
     assert_eq!(there, asked);
 }
 
+/// The store has lost a client, and not his order: its wake waits for him, nothing writes an empty record in his place,
+/// and when he is told again the wake is due as before.
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_client_is_lost_waits_until_he_is_told_again() {
+    let bench = bench().await;
+    let site = &bench.site;
+    bench.offer("first", said(&[order(Some("1".to_owned()))])).await;
+    assert!(is_worked_off(&bench).await);
+    let record = async |name: &str| {
+        let found = site.store.read(site.id(), &[name.to_owned()]).await.expect("memory");
+        found.into_iter().flatten().next()
+    };
+    let stored = record("order/gc-1").await.expect("it is told");
+    let order_now: Order = serde_json::from_slice(&stored.body).expect("an order");
+    let (name, (at, _)) =
+        (key::client(&order_now.client), crate::process::wake(&order_now).expect("a timer"));
+    let client = record(&name).await.expect("he is told");
+    let forget = vec![crate::store::Forget::Record { key: name.clone(), expect: client.version }];
+    let now = site.clock.now();
+    let due = vec![Wake {
+        member: Member::Order("gc-1".into()).to_string(),
+        at_ms: now.timestamp_millis(),
+        promised: false,
+    }];
+    site.doubt_until(now + TimeDelta::hours(2));
+    bench.commit(Unit { forget, wake: due.clone(), ..Unit::default() }).await;
+    site.restart_from_store();
+    let command = CommandId::from("gc-1.99");
+    let event = crate::process::Event::Receipt { command };
+    bench.append(&Item::Event { raw: None, order: "gc-1".into(), event }).await;
+    assert!(is_worked_off(&bench).await);
+    assert_eq!(record(&name).await, None);
+    let wake =
+        async || site.store.wake_of(site.id(), &due[0].member).await.expect("memory").expect("it is put off");
+    assert!(wake().await.at_ms > now.timestamp_millis() + 50_000);
+    bench.offer("again", said(&[order(Some("1".to_owned()))])).await;
+    assert!(is_worked_off(&bench).await);
+    assert!(record(&name).await.is_some());
+    assert_eq!(wake().await.at_ms, at.timestamp_millis());
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_many_signals_in_one_request_each_counts_once_and_only_the_bad_one_needs_a_person() {
     let bench = bench().await;
@@ -241,7 +284,7 @@ async fn every_entry_of_the_journal_names_its_request() {
 #[tokio::test(start_paused = true)]
 async fn a_dead_delivery_that_is_tried_again_goes_once_and_is_dead_no_longer() {
     let bench = bench().await;
-    let read = asked("gc-2.1", "c-2", crate::process::Ask::ReadLead { lead: 41, number: None });
+    let read = asked("gc-2.1", "c-2", Ask::ReadBack(ReadBack::Lead { lead: 41, number: None }));
     let bury = [letter("gc-1.1"), read].map(|delivery| {
         let (id, body) = (format!("out-{}", delivery.id()), json::bytes(&delivery));
         DeadOp::Bury(DeadLetter { id, at: noon(), why: "no answer".to_owned(), order: None, body, folded: 0 })
@@ -283,4 +326,83 @@ async fn a_dead_entry_that_is_tried_again_is_worked_or_dead_again() {
     let kept = Envelope::read(&letter.body).expect("a request");
     let first = Envelope::read(&request("pbxz", b"x".to_vec())).expect("a request");
     assert!(kept == Envelope { raw: Some(802), ..first }, "{kept:?}");
+}
+
+/// It came before the erasure, and waits on the disk of this machine meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_in_the_spool_does_not_outlive_an_erasure() {
+    let folder = std::env::temp_dir().join(format!("dozvon-erase-{}", crate::secret::random_token()));
+    let spool = Spools::new(&folder, 1).of(&"rost".into());
+    let told: Arc<dyn Hooks> = Arc::new(Told);
+    let hooks = BTreeMap::from([("told", told)]);
+    let mut bench = Bench::over(Arc::default(), hooks, Some(spool.clone())).await;
+    bench.work().await;
+    let site = bench.site.clone();
+    let offer = |id: &str| Offer {
+        id: id.to_owned(),
+        key: IdempotencyKey::Always,
+        at: noon(),
+        raw: said(&[order(Some(id.to_owned()))]),
+    };
+    bench.store.set_away(true);
+    for id in ["1", "2"] {
+        assert_eq!(spool.keep(&*site.store, site.id(), offer(id)).await, Ok(Saved::Spooled));
+    }
+    bench.store.set_away(false);
+    let mention = Mention::typed(Some(ANNA), None).expect("a number");
+    crate::person::erase(&*site.store, site.id(), mention).await.expect("memory");
+    site.inbox_bell.notify_one();
+    let mut turns = 0;
+    while !is_worked_off(&bench).await || spool.waiting() > 0 {
+        turns += 1;
+        assert!(turns < 100, "it never ends");
+    }
+    assert_eq!(orders(&bench).await, 0);
+    let kept = site.store.raws(site.id(), None, 100).await.expect("memory");
+    assert!(kept.iter().all(|(_, raw)| !String::from_utf8_lossy(raw).contains(&ANNA[1..])), "{kept:?}");
+    assert_eq!(std::fs::read(folder.join("spool/rost.log")).expect("it is there"), b"");
+    std::fs::remove_dir_all(&folder).expect("the test's own folder");
+}
+
+/// A flood is folded; once its reason is mended, the letters that are kept whole work.
+#[tokio::test(start_paused = true)]
+async fn of_a_folded_flood_what_is_kept_can_be_tried_again() {
+    let mut bench = Bench::over(Arc::default(), BTreeMap::new(), None).await;
+    bench.work().await;
+    let site = bench.site.clone();
+    for n in 0..1_003 {
+        let raw = said(&[order(Some(n.to_string()))]);
+        let offer = Offer { id: n.to_string(), key: IdempotencyKey::Always, at: noon(), raw };
+        site.store.offer(site.id(), &offer).await.expect("memory");
+    }
+    site.inbox_bell.notify_one();
+    while !is_worked_off(&bench).await {}
+    let letters = letters_of(&bench).await;
+    let folded: Vec<u64> = letters.iter().map(|letter| letter.folded).filter(|count| *count > 0).collect();
+    assert_eq!((letters.len(), folded), (1_001, vec![3]));
+    let store = bench.store.clone();
+    bench.die().await;
+
+    let told: Arc<dyn Hooks> = Arc::new(Told);
+    let mut bench = Bench::over(store, BTreeMap::from([("told", told)]), None).await;
+    bench.work().await;
+    for letter in letters.iter().filter(|letter| letter.folded == 0).take(2) {
+        let retry = Item::Retry { letter: letter.id.clone() };
+        bench.site.store.append(bench.site.id(), &retry.to_bytes(), noon()).await.expect("memory");
+    }
+    bench.site.inbox_bell.notify_one();
+    while !is_worked_off(&bench).await {}
+    assert_eq!(orders(&bench).await, 2);
+    let left = letters_of(&bench).await;
+    assert_eq!((left.len(), left.iter().filter(|letter| letter.folded == 3).count()), (999, 1));
+}
+
+async fn letters_of(bench: &Bench) -> Vec<DeadLetter> {
+    let (mut after, mut all) = (0, Vec::new());
+    loop {
+        let page = bench.site.store.letters(bench.site.id(), after, 500).await.expect("memory");
+        let Some((last, _)) = page.last() else { return all };
+        after = *last;
+        all.extend(page.into_iter().map(|(_, letter)| letter));
+    }
 }

@@ -30,6 +30,8 @@ pub(super) struct Names {
     pub known: BTreeMap<String, Kind>,
     /// Names that any label may follow: `order.source.`.
     pub open: Option<&'static str>,
+    /// What a variable can be, or what a list can hold, where that is known: an author is `client` or `manager`.
+    pub values: BTreeMap<&'static str, Vec<&'static str>>,
 }
 
 impl Names {

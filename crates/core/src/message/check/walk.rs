@@ -8,6 +8,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, machinery::ast};
 
 use super::{FILTERS, Flaw, Kind, Names};
+use crate::problem::nearest;
 
 pub(super) struct Walk<'w> {
     env: &'w Environment<'w>,
@@ -254,6 +255,8 @@ impl<'w> Walk<'w> {
                 return self.is_a_list(whole, list.0);
             }
         }
+        self.value(whole, one.0, other.0);
+        self.value(whole, other.0, one.0);
         let text = match (one.1, other.1) {
             (Kind::Text, Kind::Number) => one.0,
             (Kind::Number, Kind::Text) => other.0,
@@ -298,11 +301,33 @@ impl<'w> Walk<'w> {
             let wrong = format!("{} holds texts and is asked for a number", named(other.0, "a list"));
             return self.flaw(whole, wrong, "the same in quotes".to_owned());
         }
+        self.value(whole, other.0, one.0);
         let Expr::List(items) = other.0 else { return };
         for item in &items.items {
             let kind = self.kind(item);
             self.compare(whole, one, (item, kind));
         }
+    }
+
+    /// A variable is compared with what it never is: `author == 'manger'`.
+    fn value(&mut self, whole: &Expr<'_>, variable: &Expr<'_>, with: &Expr<'_>) {
+        let (Some(name), Expr::Const(with)) = (path(variable), with) else { return };
+        let (Some(values), Some(with)) = (self.names.values.get(name.as_str()), with.value.as_str()) else {
+            return;
+        };
+        // A school's own letter is a template, too.
+        let is_template = self.env.get_template(with).is_ok();
+        if with.is_empty() || values.contains(&with) || is_template || self.own.contains_key(&name) {
+            return;
+        }
+        let all = values.join(", ");
+        let allowed = match nearest(with, values.iter().copied()) {
+            Some(near) => format!("is `{near}` meant? There are: {all}"),
+            None => format!("one of: {all}"),
+        };
+        let is_list = matches!(self.names.known.get(&name), Some(Kind::List | Kind::Other));
+        let never = if is_list { "never holds" } else { "is never" };
+        self.flaw(whole, format!("`{name}` {never} `{with}`"), allowed);
     }
 
     fn is_a_list(&mut self, whole: &Expr<'_>, list: &Expr<'_>) {

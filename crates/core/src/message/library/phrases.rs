@@ -92,6 +92,15 @@ impl Phrases {
         self.rendered(key, args).unwrap_or_default()
     }
 
+    /// With an example for every variable but one.
+    #[cfg(test)]
+    pub fn sample_without(&self, key: &str, empty: &str) -> String {
+        let (mut full, bare) =
+            self.texts.get(key).map(|text| (trial(text, true), trial(text, false))).unwrap_or_default();
+        full.extend(bare.into_iter().filter(|(name, _)| *name == empty));
+        self.rendered(key, full).unwrap_or_default()
+    }
+
     pub fn all(&self) -> impl Iterator<Item = (&str, &PhraseText)> {
         self.texts.iter().map(|(key, text)| (*key, text))
     }
@@ -106,7 +115,7 @@ impl Phrases {
 
     fn faults(&self, text: &PhraseText) -> Vec<Flaw> {
         let known = text.declared.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
-        let mut found = check::faults(&self.env, &text.words, &Names { known, open: None });
+        let mut found = check::faults(&self.env, &text.words, &Names { known, ..Names::default() });
         if text.declared.is_empty() {
             for flaw in &mut found {
                 flaw.allowed = "plain words: this phrase has no variables".to_owned();

@@ -23,6 +23,63 @@ const SCARS: &[&str] = &[
     ",,",
     "\n\n\n",
     "gc-700100200,",
+    " !",
+    " ?",
+    ", !",
+    ",!",
+    " ;",
+    "(,",
+    ", )",
+    "„“",
+    "„ ",
+    "« ",
+    " »",
+];
+
+/// Empties one variable.
+type Emptied = (&'static str, fn(&mut Vars));
+
+/// Every variable that an order or a moment may lack.
+const EMPTIED: &[Emptied] = &[
+    ("order.number", |vars| vars.order.number.clear()),
+    ("order.id", |vars| vars.order.id.clear()),
+    ("order.positions", |vars| vars.order.positions.clear()),
+    ("order.cost", |vars| {
+        vars.order.cost.clear();
+        vars.order.cost_sum = 0.0;
+    }),
+    ("order.paid", |vars| {
+        vars.order.paid.clear();
+        vars.order.paid_sum = 0.0;
+    }),
+    ("order.left", |vars| {
+        vars.order.left.clear();
+        vars.order.left_sum = 0.0;
+    }),
+    ("order.payment_link", |vars| vars.order.payment_link.clear()),
+    ("order.source", |vars| vars.order.source.clear()),
+    ("client.name", |vars| vars.client.name.clear()),
+    ("client.first_name", |vars| vars.client.first_name.clear()),
+    ("client.phone", |vars| vars.client.phone.clear()),
+    ("client.phone_words", |vars| vars.client.phone_words.clear()),
+    ("client.phone_typed", |vars| vars.client.phone_typed.clear()),
+    ("client.phone_bad", |vars| vars.client.phone_bad.clear()),
+    ("client.email", |vars| vars.client.email.clear()),
+    ("client.email_typed", |vars| vars.client.email_typed.clear()),
+    ("client.local_time", |vars| vars.client.local_time.clear()),
+    ("client.ahead", |vars| vars.client.ahead.clear()),
+    ("client.zone_known", |vars| vars.client.zone_known = false),
+    ("manager.name", |vars| vars.manager.name.clear()),
+    ("time", |vars| vars.time.clear()),
+    ("day", |vars| vars.day.clear()),
+    ("due", |vars| vars.due.clear()),
+    ("later", |vars| vars.later = false),
+    ("day_off", |vars| vars.day_off = false),
+    ("why", |vars| vars.why.clear()),
+    ("more", |vars| vars.more.clear()),
+    ("letters", |vars| vars.letters.clear()),
+    ("leaving", |vars| vars.leaving.clear()),
+    ("doubtful", |vars| vars.doubtful.clear()),
 ];
 
 fn named(file: &str, source: &str) -> TextFile {
@@ -60,6 +117,54 @@ fn every_shipped_text_reads_well_with_all_and_with_the_fewest_variables() {
             }
         }
     }
+}
+
+/// A client whose name is not greeted, an order without a sum: no hole is left where one variable is empty, nor where
+/// all others are.
+#[test]
+fn every_shipped_text_reads_well_without_any_variable() {
+    let library = Library::shipped();
+    let mut scarred = Vec::new();
+    for (name, empty) in EMPTIED {
+        let (mut without, mut alone) = (Vars::full_example(), Vars::full_example());
+        empty(&mut without);
+        EMPTIED.iter().filter(|(other, _)| other != name).for_each(|(_, empty)| empty(&mut alone));
+        for (what, vars) in [(format!("without {name}"), without), (format!("with {name} alone"), alone)] {
+            for id in [LETTERS, TASKS, SCRIPTS, PARTS].concat() {
+                let text = library.render(&id, &vars);
+                let lines = text.body.lines().chain([text.subject.as_str()]);
+                for line in lines.filter(|line| SCARS.iter().any(|scar| line.contains(scar))) {
+                    scarred.push(format!("{id} {what}: {line}"));
+                }
+            }
+        }
+    }
+    assert!(scarred.is_empty(), "{}", scarred.join("\n"));
+}
+
+/// The list above is whole: each variable of texts stands in it, but those that are never empty.
+#[test]
+fn every_variable_is_tried_empty() {
+    const NEVER_EMPTY: [&str; 11] = [
+        "school.name",
+        "school.zone",
+        "order.called",
+        "order.cost_sum",
+        "order.paid_sum",
+        "order.left_sum",
+        "example.day",
+        "example.time",
+        "who",
+        "attempt",
+        "attempts",
+    ];
+    let mut tried: Vec<&str> = EMPTIED.iter().map(|(name, _)| *name).chain(NEVER_EMPTY).collect();
+    tried.sort_unstable();
+    let mut known = Library::variables();
+    known.retain(|name| !name.starts_with("order.source"));
+    tried.retain(|name| *name != "order.source");
+    known.sort_unstable();
+    assert_eq!(tried, known);
 }
 
 #[test]
@@ -136,6 +241,8 @@ fn a_broken_text_is_told_with_what_is_allowed() {
     check("invoice.txt", &with("К оплате {{ order.cots }}"), "line 6", "`order.cots`", "order.cost");
     check("invoice.txt", &with("{% if not time %}{{ tme }}{% endif %} а"), "line 6", "`tme`", "time");
     check("invoice.txt", &with("{% if time %} без конца"), "line 6", "not a template", "endif");
+    let letter = "{% if 'confirm_fone' in letters %}а{% endif %}";
+    check("invoice.txt", &with(letter), "line 6", "`letters` never holds `confirm_fone`", "`confirm_phone`");
     check("invoice.txt", &with("{{ order.cost | roubles }}"), "line 6", "roubles", "upper");
     check("invoice.txt", "subject: Счёт\n\nТекст", "owner", "nobody owns", "owner");
     check("invoice.txt", "subject: Счёт\n\nТекст", "review", "no month", "2027-06");
@@ -190,6 +297,14 @@ fn every_phrase_has_words_and_reads_well() {
         assert_eq!(shown, phrase.variables.len(), "{key} does not use all of {:?}", phrase.variables);
         for scar in SCARS.iter().chain(&["Вы ", "Вас ", "Вам ", "Мост", " мост ", "_"]) {
             assert!(!full.contains(scar) || full.contains("https"), "{key} shows `{scar}`: {full}");
+        }
+        // Those that may be empty are asked for.
+        let may_be_empty = |name: &&&str| phrase.words.contains(&format!("if {name}"));
+        for name in phrase.variables.iter().filter(may_be_empty) {
+            let without = library.phrases.sample_without(key, name);
+            for scar in SCARS {
+                assert!(!without.contains(scar), "{key} without {name} shows `{scar}`: {without}");
+            }
         }
     }
 }

@@ -23,6 +23,9 @@ phrases! {
         failed;
         cancelled;
         voicemail;
+        same_phone;
+        same_email;
+        same_both;
     }
     /// What a command does, after «не удалось».
     command {
@@ -39,7 +42,6 @@ phrases! {
         add_note;
         show_next;
         add_call;
-        read_lead;
         set_status(status: Words);
         add_comment;
         set_order_manager;
@@ -212,6 +214,10 @@ phrases! {
         same_phone;
         same_email_as(user: Words);
         same_email;
+        joined(by: Words, former: Words, school: Words, order: Words);
+        guessed(by: Words);
+        set_apart;
+        left(order: Words);
     }
     dialling {
         task(number: Number);

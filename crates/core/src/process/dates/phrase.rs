@@ -25,12 +25,12 @@ impl Reader<'_> {
     /// What is wrong with the first date of a text that names none that can be used.
     pub fn wrong(&self, text: &str) -> Option<Wrong> {
         let tokens = Tokens::of(text, TOKENS_MAX);
-        let mut place = 0;
+        let (mut place, mut free) = (0, 0);
         while place < tokens.len() {
-            match self.phrase(&tokens, place) {
+            match self.phrase(&tokens, place, free) {
                 Some((phrase, end)) => match phrase.wrong(self) {
                     Some(wrong) => return Some(wrong),
-                    None => place = end,
+                    None => (place, free) = (end, end),
                 },
                 None => place += 1,
             }
@@ -45,7 +45,7 @@ impl Reader<'_> {
         if tokens.len() == 0 {
             return None;
         }
-        let (phrase, end) = self.phrase(&tokens, 0)?;
+        let (phrase, end) = self.phrase(&tokens, 0, 0)?;
         let stands_alone = end >= tokens.len() || tokens.gap(end - 1) != " ";
         let unclear = || (phrase.named(self) == Some(Named::Unclear)).then_some(Wrong::Unclear);
         phrase.wrong(self).or_else(unclear).filter(|_| stands_alone)
@@ -55,8 +55,8 @@ impl Reader<'_> {
 /// What was read of one date.
 #[derive(Debug, Default)]
 pub(super) struct Phrase {
-    day: Option<NaiveDate>,
-    weekday: Option<(Weekday, bool)>,
+    pub day: Option<NaiveDate>,
+    pub weekday: Option<(Weekday, bool)>,
     /// The first day of a longer time: «после праздников».
     pub not_before: Option<NaiveDate>,
     pub clock: Option<Clock>,
@@ -76,12 +76,14 @@ pub(super) struct Clock {
     pub minute: u32,
     /// It cannot mean the other half of the day: `08:30`.
     pub is_exact: bool,
+    /// Without a day beside it, it can mean one: «к 5».
+    pub may_be_day: bool,
 }
 
 impl Clock {
     pub fn exact(time: TimeOfDay) -> Self {
         let minute = u32::from(time.minute);
-        Self { hour: minute / 60, minute: minute % 60, is_exact: true }
+        Self { hour: minute / 60, minute: minute % 60, is_exact: true, may_be_day: false }
     }
 
     /// «В 3» is in the afternoon, «в 8» can be both.
@@ -137,6 +139,9 @@ impl Phrase {
                 (at > reader.now).then_some(Named::Time(at))
             }
             (Some(day), None) => (day >= today).then_some(Named::Day(day)),
+            (None, Some(_)) if self.part.is_none() && self.clock.is_some_and(|clock| clock.may_be_day) => {
+                Some(Named::Unclear)
+            }
             (None, Some(time)) => {
                 let days = [today, today + Days::new(1)];
                 let mut times = days.into_iter().map(|day| reader.instant(day, time));

@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
+use super::clock::clock;
 use super::words;
+use super::words::Which;
 
 /// The words and figures of a text. Places beyond the end are empty.
 pub(super) struct Tokens<'a> {
@@ -80,7 +82,45 @@ impl<'a> Tokens<'a> {
     /// Whether a phrase may go on after this token: no sentence ends here.
     pub fn joins_next(&self, place: usize) -> bool {
         place + 1 < self.len()
-            && self.gap(place).chars().all(|c| (c.is_whitespace() && c != '\n') || ",-–—()".contains(c))
+            && (self.gap(place).chars().all(|c| (c.is_whitespace() && c != '\n') || ",-–—()".contains(c))
+                || self.is_shortened(place))
+    }
+
+    /// «5 дек. 15:00»: the full stop belongs to the word.
+    fn is_shortened(&self, place: usize) -> bool {
+        let mut rest = self.gap(place).chars();
+        rest.next() == Some('.')
+            && rest.all(|c| (c.is_whitespace() && c != '\n') || c == ',')
+            && words::is_shortened(self.word(place))
+            && !self.begins_sentence(place + 1)
+    }
+
+    /// With a capital letter.
+    pub fn begins_sentence(&self, place: usize) -> bool {
+        self.tokens
+            .get(place)
+            .is_some_and(|token| self.text[token.range.clone()].starts_with(char::is_uppercase))
+    }
+
+    pub fn is_figures(&self, place: usize) -> bool {
+        self.word(place).starts_with(|c: char| c.is_ascii_digit())
+    }
+
+    /// «Следующего месяца».
+    pub fn which_time(&self, place: usize, times: &[&str]) -> Option<Which> {
+        let which = words::which(self.get(place)?)?;
+        self.get(place + 1).is_some_and(|word| times.contains(&word)).then_some(which)
+    }
+
+    /// A time follows, before which only a word like «в» may stand.
+    pub fn is_before_clock(&self, place: usize) -> bool {
+        let Some(last) = place.checked_sub(1).filter(|last| self.joins_next(*last)) else { return false };
+        let mut next = place;
+        while next < self.len() && words::is_joint(self.word(next)) && self.joins_next(next) {
+            next += 1;
+        }
+        let before = if next > last + 1 { self.word(next - 1) } else { "" };
+        clock(self, next, before, true).is_some()
     }
 
     /// The number of a token of figures with one of these lengths.
@@ -92,15 +132,23 @@ impl<'a> Tokens<'a> {
     /// These figures are the rest of a longer number: `8-903-555`, `12.24.11`.
     pub fn continues_figures(&self, place: usize) -> bool {
         let Some(before) = place.checked_sub(1) else { return self.text.starts_with('+') };
-        let is_figure = self.word(before).starts_with(|c: char| c.is_ascii_digit());
+        let is_figure = self.is_figures(before);
         let gap = self.gap(before);
         gap.ends_with(['+', '№', '#']) || (is_figure && matches!(gap, "." | "," | "-" | "/" | ":"))
     }
 
-    /// Something is counted by this number: «10.12 рублей», «5 %».
+    /// Something is counted by this number: «10.12 рублей», «5 %», «5 к»; in «5.12 к 15:00» nothing is.
     pub fn is_quantity(&self, place: usize) -> bool {
+        let next = place + 1;
+        let is_number = || self.is_figures(next + 1) || words::count(self.word(next + 1)).is_some();
+        let is_joint = || words::is_joint(self.word(next)) && self.joins_next(next) && is_number();
         self.gap(place).trim_start().starts_with(['₽', '%', '$', '€'])
-            || (self.gap(place) == " " && self.get(place + 1).is_some_and(words::is_counted))
+            || (self.gap(place) == " " && self.get(next).is_some_and(words::is_counted) && !is_joint())
+    }
+
+    /// The ending of an ordinal number stands behind it: «5му», «30-го».
+    pub fn has_ending(&self, place: usize) -> bool {
+        matches!(self.gap(place), "-" | "") && self.get(place + 1).is_some_and(words::is_ending)
     }
 
     /// A number in figures or words, and the token after it.
@@ -118,15 +166,18 @@ impl<'a> Tokens<'a> {
             if self.continues_figures(place) {
                 return None;
             }
-            let has_ending = matches!(self.gap(place), "-" | "") && self.get(place + 1) == Some("го");
-            return Some((day, place + 1 + usize::from(has_ending), has_ending));
+            let has_ending = self.has_ending(place);
+            // «До 2-го урока».
+            let is_counted = has_ending && self.get(place + 2).is_some_and(words::is_counted);
+            return (!is_counted).then_some((day, place + 1 + usize::from(has_ending), has_ending));
         }
         let word = self.get(place)?;
         let (day, next) = match words::tens(word) {
             Some(tens) => (tens + words::ordinal(self.get(place + 1)?).filter(|day| *day < 10)?, place + 2),
             None => (words::ordinal(word)?, place + 1),
         };
-        let is_named = self.get(next).is_some_and(|word| word == "числа" || words::month(word).is_some());
+        let is_named =
+            self.get(next).is_some_and(|word| words::is_day_word(word) || words::month(word).is_some());
         (day <= 31 && is_named).then_some((day, next, true))
     }
 

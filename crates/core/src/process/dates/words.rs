@@ -3,6 +3,18 @@
 
 use chrono::Weekday;
 
+use crate::problem::nearest;
+
+/// Which week, month or year, as a pronoun says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    This,
+    Next,
+    Last,
+    /// «Ту пятницу».
+    That,
+}
+
 /// A part of the day that a person names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -80,6 +92,96 @@ pub(super) fn ordinal(word: &str) -> Option<u32> {
     }
 }
 
+/// «этот», «следующей», «прошлую», «ту».
+pub(super) fn which(word: &str) -> Option<Which> {
+    let begins = |stems: &[&str]| stems.iter().any(|stem| word.starts_with(stem));
+    match word {
+        "этот" | "эту" | "это" | "этой" | "этого" | "этом" => Some(Which::This),
+        "след" => Some(Which::Next),
+        "тот" | "ту" | "той" => Some(Which::That),
+        _ if begins(&["ближайш", "текущ"]) => Some(Which::This),
+        _ if begins(&["следующ", "будущ"]) => Some(Which::Next),
+        _ if begins(&["прошл", "позапрошл", "минувш", "предыдущ"]) => {
+            Some(Which::Last)
+        }
+        _ => None,
+    }
+}
+
+/// A time that is longer than a day: «неделе», «месяца».
+pub(super) fn is_long_time(word: &str) -> bool {
+    matches!(
+        word,
+        "неделе"
+            | "неделю"
+            | "недели"
+            | "месяце"
+            | "месяц"
+            | "месяца"
+            | "году"
+            | "год"
+            | "года"
+    )
+}
+
+/// What stands behind a number to make a day of it: «30-го», «к 5му».
+pub(super) fn is_ending(word: &str) -> bool {
+    matches!(word, "го" | "ого" | "его" | "му" | "ому" | "ему" | "е" | "ое")
+}
+
+/// «5 числа».
+pub(super) fn is_day_word(word: &str) -> bool {
+    matches!(word, "числа" | "число" | "числу" | "числе" | "числом")
+}
+
+/// Words that end with a full stop inside a sentence: «5 дек. 15:00».
+pub(super) fn is_shortened(word: &str) -> bool {
+    let is_month = month(word).is_some() && !word.ends_with(['я', 'а', 'ь', 'й', 'т', 'е']);
+    is_month
+        || matches!(
+            word,
+            "сент"
+                | "пн"
+                | "пон"
+                | "вт"
+                | "ср"
+                | "чт"
+                | "пт"
+                | "сб"
+                | "вс"
+                | "г"
+                | "ч"
+                | "мин"
+                | "час"
+        )
+}
+
+/// It is no word of a day or a month, but looks like a misspelt one.
+pub(super) fn resembles_day(word: &str) -> bool {
+    const NAMES: [&str; 17] = [
+        "января",
+        "февраля",
+        "апреля",
+        "августа",
+        "сентября",
+        "октября",
+        "ноября",
+        "декабря",
+        "понедельник",
+        "вторник",
+        "четверг",
+        "пятницу",
+        "субботу",
+        "воскресенье",
+        "сегодня",
+        "завтра",
+        "послезавтра",
+    ];
+    let is_known =
+        month(word).is_some() || weekday(word).is_some() || near_day(word).is_some() || part(word).is_some();
+    !is_known && word.chars().count() > 4 && nearest(word, NAMES).is_some()
+}
+
 /// «двадцать» and «тридцать» before an ordinal below ten.
 pub(super) fn tens(word: &str) -> Option<u32> {
     match word {
@@ -135,6 +237,17 @@ pub(super) fn is_minute(word: &str) -> bool {
 /// Words between the parts of a phrase: «завтра, примерно в 11».
 pub(super) fn is_joint(word: &str) -> bool {
     is_time_word(word) || matches!(word, "до" | "после" | "примерно" | "где" | "то" | "ровно" | "же")
+}
+
+/// Words between two days of which one is meant: «5 или 6 декабря».
+pub(super) fn is_choice(word: &str) -> bool {
+    matches!(word, "или" | "и" | "либо")
+}
+
+/// Before a number that is neither day nor time: «доб. 12».
+pub(super) fn is_before_number(word: &str) -> bool {
+    const STEMS: [&str; 8] = ["доб", "кв", "номер", "заказ", "счет", "договор", "офис", "каб"];
+    STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
 /// Words before a time.

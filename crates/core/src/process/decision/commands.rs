@@ -5,6 +5,7 @@ use super::Decision;
 use crate::mutant::cut;
 use crate::process::case::Pending;
 use crate::process::command::{Ask, AskKind, Command, Urgency};
+use crate::process::read_back::ReadBack;
 use crate::process::value::*;
 
 /// Limit of revoked commands that an order remembers; never more are in flight at once.
@@ -61,8 +62,8 @@ impl Decision<'_> {
 
     /// Reads the order back, once at a time; where nothing can be read, a person looks (L4).
     pub fn read_order(&mut self) {
-        if self.process.reads_orders && !self.is_unsent(AskKind::ReadOrder) {
-            self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadOrder));
+        if self.process.reads_orders && !self.is_unsent(AskKind::ReadBack) {
+            self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadBack(ReadBack::Order)));
         }
     }
 

@@ -1,10 +1,12 @@
 //! Requests between sections. The section that handles a request declares it; the table finds that section.
 //! Never executes a decision. Enter at [`Request`].
 
+use std::collections::BTreeSet;
+
 use crate::message::phrase::Phrase;
 use crate::message::text::TextId;
 use crate::process::case::{Doubted, Order};
-use crate::process::event::{AnswerKind, CallResult, OrderFacts, Outcome};
+use crate::process::event::{AnswerKind, CallResult, OrderFacts, Outcome, SameWay};
 use crate::process::money::{Before, PaymentState};
 use crate::process::state::ToldPayment;
 use crate::process::value::*;
@@ -17,6 +19,10 @@ pub enum Request {
     /// The first report of an order may lack what decides it: read it back first (G10). Refused if it does not.
     ReadFirst {
         facts: Box<OrderFacts>,
+    },
+    /// A number or an address made the new order this client's (Q4). Refused if it is his first one.
+    Join {
+        by: BTreeSet<SameWay>,
     },
     /// Decide by the first report, without what it lacks (G10). Refused if there is none.
     AsTold,

@@ -157,7 +157,7 @@ impl Decision<'_> {
                     | AskKind::SendLetter
                     | AskKind::SetStage
                     | AskKind::SetStatus
-                    | AskKind::ReadOrder
+                    | AskKind::ReadBack
                     | AskKind::StartCall
             )
         });

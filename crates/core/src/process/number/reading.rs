@@ -33,7 +33,7 @@ pub fn read(digits: &Digits<'_>) -> Option<Reading> {
     let home = match digits.all.len() {
         10 => ten(digits),
         11 => eleven(digits, digits.all).or_else(|| belarus(digits)),
-        12 => doubled(digits).or_else(|| belarus_with_code(digits.all)),
+        12 => doubled(digits),
         _ => None,
     };
     home.map(Reading::Home)
@@ -108,10 +108,4 @@ fn belarus(digits: &Digits<'_>) -> Option<String> {
     let is_only = matches!(code, "15" | "16" | "17" | "21" | "22" | "23" | "25" | "29");
     let is_alone = matches!(code, "33" | "44") && digits.first == 2;
     ((is_only || is_alone) && national.len() == 9).then(|| format!("+375{national}"))
-}
-
-/// `375 29 …` without a plus: twelve digits that nothing else can be.
-fn belarus_with_code(all: &str) -> Option<String> {
-    let code = all.strip_prefix("375")?.get(..2)?;
-    matches!(code, "25" | "29" | "33" | "44" | "17").then(|| format!("+{all}"))
 }

@@ -89,7 +89,11 @@ fn by_word(d: &mut Decision) -> Heard {
 /// News of another order of the same client that concerns duplicates.
 fn on_news(d: &mut Decision, news: &News) -> Heard {
     match news {
-        News::Talked { .. } | News::MoneyWent { .. } | News::MoneyCame { .. } => return Heard::Passed,
+        News::Talked { .. }
+        | News::MoneyWent { .. }
+        | News::MoneyCame { .. }
+        | News::SetApart
+        | News::Left { .. } => return Heard::Passed,
         News::DuplicateFound { .. } => {
             d.turn("L7", doubles::twice());
         }

@@ -68,7 +68,7 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             }
             retry(d, what);
         }
-        AskKind::ReadOrder => not_read(d, why),
+        AskKind::ReadBack => not_read(d, why),
         AskKind::ShowNext => {
             // The CRM does not pin: a waiting task instead (K10).
             if let Some(shown) = &mut d.case.order.next_shown {
@@ -117,11 +117,10 @@ fn said(d: &Decision, ask: AskKind) -> Phrase {
         AskKind::AddNote => command::add_note(),
         AskKind::ShowNext => command::show_next(),
         AskKind::AddCall => command::add_call(),
-        AskKind::ReadLead | AskKind::ReadMade | AskKind::ReadSaid => command::read_lead(),
         AskKind::SetStatus => command::set_status(d.case.order.status.as_ref().map(Status::label)),
         AskKind::AddComment => command::add_comment(),
         AskKind::SetOrderManager => command::set_order_manager(),
-        AskKind::ReadOrder => command::read_order(),
+        AskKind::ReadBack => command::read_order(),
         AskKind::SendLetter => command::send_letter(),
         AskKind::StartCall => command::start_call(),
     }

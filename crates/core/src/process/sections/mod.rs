@@ -27,6 +27,7 @@ pub(super) mod promise;
 pub(super) mod refund;
 pub(super) mod refusal;
 pub(super) mod remake;
+pub(super) mod same_person;
 pub(super) mod talk;
 pub(super) mod task;
 pub(super) mod unseen;

@@ -2,7 +2,7 @@
 //! A repeated report changes nothing.
 //! Enter at [`on_order`] and [`on_client`].
 
-use crate::message::phrase::{arrival, orders};
+use crate::message::phrase::{arrival, crm, orders};
 use crate::mutant::cut;
 use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
@@ -38,6 +38,7 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     if !d.case.order.is_unseen() {
         return take_in(d, facts);
     }
+    d.request(Request::Join { by: facts.client.by.clone() });
     if d.request(Request::ReadFirst { facts: Box::new(facts.clone()) }) {
         return;
     }
@@ -77,7 +78,8 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
     learn(&mut d.case.order, facts);
     check_link(d, facts, &before);
-    let person_changed = d.case.client.told(&facts.client, &d.process.texts);
+    let own = d.case.order.id.clone();
+    let person_changed = d.case.client.told_by(&own, &facts.client, &d.process.texts);
 
     let payment_state = look(d, facts);
     let mut was = Before::of(&before);
@@ -173,6 +175,9 @@ fn on_client(d: &mut Decision, facts: &ClientFacts) {
     if !d.case.client.told(facts, &d.process.texts) {
         d.say("L11", orders::client_nothing_new());
         return;
+    }
+    if facts.guessed {
+        d.say("Q4", crm::guessed(leads::ways(&facts.by)));
     }
     save_person(d, &known);
     if d.case.order.is_open() {

@@ -1,5 +1,7 @@
-//! An order of which only the id is known, or not what decides its route: GetCourse is asked for its facts (L1,
-//! G10). Nothing else is done before they arrive. Enter at [`ask`] and [`read_first`].
+//! An order of which only the id is known, or not what decides its route: it is read back (`read_back.rs`) before it is
+//! worked (L1, G10). Apart from the reads of `intake/read_back.rs`, because here an order waits: how long, and what
+//! is done without an answer, is a decision with a timer in its record. What follows when intake's reads are answered is
+//! only a signal, and nobody waits for it. Enter at [`ask`] and [`read_first`].
 
 use chrono::TimeDelta;
 
@@ -51,7 +53,8 @@ fn read_first(d: &mut Decision, facts: &OrderFacts) -> bool {
     if lacks.is_empty() || d.case.order.id.deal().is_none() || cut("G10.read_first") {
         return false;
     }
-    d.case.client.learn(&facts.client);
+    let own = d.case.order.id.clone();
+    d.case.client.told_by(&own, &facts.client, &d.process.texts);
     d.case.order.told = Some(Box::new(told));
     if before.is_none() {
         let order = &mut d.case.order;

@@ -96,5 +96,8 @@ fn k6_a_call_that_may_be_there_is_found_on_the_lead_or_on_the_contact() {
 
 #[test]
 fn a_command_of_another_platform_is_never_delivered_here() {
-    assert!(matches!(deliver(Ask::ReadOrder, Try::First, &[], vec![]), Err(Fault::Never { .. })));
+    assert!(matches!(
+        deliver(Ask::ReadBack(ReadBack::Order), Try::First, &[], vec![]),
+        Err(Fault::Never { .. })
+    ));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::platform::amocrm::fake::*;
 use crate::platform::http::NoResponse;
-use crate::process::{Order, Urgency};
+use crate::process::{Order, ReadBack, Urgency};
 
 mod chore;
 mod feed;
@@ -18,6 +18,7 @@ mod mirror;
 mod next_note;
 mod person;
 mod price;
+mod read_back;
 mod stage;
 mod task;
 

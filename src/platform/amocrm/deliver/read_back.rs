@@ -1,23 +1,37 @@
-//! Reads leads that people changed: a lead as it is now, the lead it was merged into, and a lead that a
-//! person created. Never creates a lead: the order decides whether one is needed. Enter at
-//! [`AmoAttempt::read_lead`], [`AmoAttempt::read_made`] and [`AmoAttempt::read_said`].
+//! Reads back what was told of the account: a lead as it is now, the lead it was merged into, a lead that a person
+//! created, a note, a task, a contact. Never creates a lead: the order decides whether one is needed. Enter at
+//! [`AmoAttempt::read_back`].
 
 use serde_json::Value;
 
-use super::AmoAttempt;
+use super::{AmoAttempt, not_for_the_crm};
 use crate::link;
 use crate::platform::amocrm::card::{Lead, number as number_of};
 use crate::platform::amocrm::read_entities::{self, Entity};
 use crate::platform::amocrm::read_lead::read_lead;
 use crate::platform::{Fault, Receipt};
-use crate::process::LeadRole;
-use crate::process::command::Said;
+use crate::process::{LeadRole, ReadBack};
 use crate::signal::{MadeLead, Signal};
 
 impl AmoAttempt<'_> {
+    /// The account's own state, as a signal.
+    pub(super) async fn read_back(&self, what: &ReadBack) -> Result<Receipt, Fault> {
+        let entity = match what {
+            ReadBack::Order => return Err(not_for_the_crm()),
+            ReadBack::Lead { lead, number } => return self.lead(*lead, number.as_deref()).await,
+            ReadBack::MadeLead { lead } => return self.made_lead(*lead).await,
+            ReadBack::Note { lead, note } => Entity::Note { lead: *lead, note: *note },
+            ReadBack::Task { task } => Entity::Task(*task),
+            ReadBack::Contact { contact } => Entity::Contact(*contact),
+        };
+        let body = self.client().read(&entity.read(self.command.urgency)).await?;
+        let signal = read_entities::shown(&entity, body.as_ref(), self.settings().zone_field);
+        Ok(Receipt { links: Vec::new(), signals: vec![signal] })
+    }
+
     /// `number` is given if the lead was reported as gone. If a person merged two leads, the one that is left
     /// keeps the order's number, and from then on it is ours.
-    pub(super) async fn read_lead(&self, lead: u64, number: Option<&str>) -> Result<Receipt, Fault> {
+    async fn lead(&self, lead: u64, number: Option<&str>) -> Result<Receipt, Fault> {
         let urgency = self.command.urgency;
         let signal = read_lead(self.client(), lead, urgency).await?;
         let (Signal::LeadGone { .. }, Some(number)) = (&signal, number) else {
@@ -36,7 +50,7 @@ impl AmoAttempt<'_> {
     }
 
     /// Reads a lead that a person created, with its contact (G9). If it is gone again, there is no signal.
-    pub(super) async fn read_made(&self, lead: u64) -> Result<Receipt, Fault> {
+    async fn made_lead(&self, lead: u64) -> Result<Receipt, Fault> {
         let urgency = self.command.urgency;
         let asked = Entity::Lead(lead).read(urgency);
         let body = self.client().read(&asked).await?.filter(|body| body["is_deleted"] != Value::Bool(true));
@@ -62,21 +76,5 @@ impl AmoAttempt<'_> {
                 .unwrap_or_default(),
         };
         Ok(Receipt { links: Vec::new(), signals: vec![Signal::LeadMade(Box::new(made))] })
-    }
-
-    /// What a webhook said of a note, a task or a contact, as the account itself has it (F104). If it is not there,
-    /// nothing was said.
-    pub(super) async fn read_said(&self, what: Said) -> Result<Receipt, Fault> {
-        let entity = match what {
-            Said::Note { lead, note } => Entity::Note { lead, note },
-            Said::Task(task) => Entity::Task(task),
-            Said::Contact(contact) => Entity::Contact(contact),
-        };
-        let read = self.client().read(&entity.read(self.command.urgency)).await?;
-        let Some(body) = read.filter(|body| body["is_deleted"] != Value::Bool(true)) else {
-            return Ok(Receipt::default());
-        };
-        let signal = read_entities::of(&entity, &body, self.settings().zone_field);
-        Ok(Receipt { links: Vec::new(), signals: vec![signal] })
     }
 }

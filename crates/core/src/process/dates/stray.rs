@@ -1,0 +1,128 @@
+//! Numbers beside a date that no part of it has read: «5,12 15:00», «05122026 15:00», «5 или 6 декабря». A day may have
+//! been meant by them, so the date is not believed. Never reads a day or a time. Enter at [`Phrase::is_doubted_by`].
+
+use super::clock::clock;
+use super::phrase::Phrase;
+use super::token::Tokens;
+use super::words;
+
+/// A number with so many digits is a phone.
+const PHONE_DIGITS_MIN: usize = 10;
+
+impl Phrase {
+    /// A number that was not read stands beside it; or, if it has no day, a word that looks like a misspelt one.
+    /// Tokens from `free` on belong to no other phrase.
+    pub fn is_doubted_by(&self, tokens: &Tokens, start: usize, end: usize, free: usize) -> bool {
+        let has_time = self.clock.is_some() || self.part.is_some();
+        if !self.has_day() && self.not_before.is_none() {
+            return has_time && (tokens.has_stray_before(start, free) || tokens.has_stray_behind(end));
+        }
+        let is_dated = |second: Option<usize>| second.is_some_and(|place| tokens.is_slashed(place));
+        tokens.is_second_choice(start, free)
+            || is_dated(start.checked_sub(1).filter(|last| *last > free))
+            || is_dated(Some(end + 1))
+            || (!has_time && tokens.is_parted_from_clock(end))
+    }
+}
+
+impl Tokens<'_> {
+    /// No sentence ends between a token and the next one.
+    fn is_near(&self, place: usize) -> bool {
+        let gap = self.gap(place);
+        let is_end =
+            gap.contains(['\n', '!', '?', ';']) || (gap.contains('.') && self.begins_sentence(place + 1));
+        place + 1 < self.len() && !is_end
+    }
+
+    fn has_stray_before(&self, start: usize, free: usize) -> bool {
+        let mut place = start;
+        while place > free && self.is_near(place - 1) {
+            place -= 1;
+            let word = self.word(place);
+            if self.is_figures(place) {
+                return self.is_stray(place, free, start);
+            }
+            if !words::is_joint(word) && !words::is_choice(word) {
+                return words::resembles_day(word);
+            }
+        }
+        false
+    }
+
+    fn has_stray_behind(&self, end: usize) -> bool {
+        let Some(place) = self.behind_joints(end) else { return false };
+        match self.is_figures(place) {
+            true => self.is_stray(place, end, self.len()),
+            false => words::resembles_day(self.word(place)),
+        }
+    }
+
+    /// «5 или 6 декабря», «5, 6 декабря».
+    fn is_second_choice(&self, start: usize, free: usize) -> bool {
+        if !self.is_figures(start) || start == free {
+            return false;
+        }
+        let is_choice = words::is_choice(self.word(start - 1));
+        let first = if is_choice { start.checked_sub(2) } else { start.checked_sub(1) };
+        let Some(first) = first.filter(|first| *first >= free && self.is_near(*first)) else { return false };
+        let is_number = self.figure(first, &[1, 2]).is_some();
+        is_number && (is_choice || self.gap(first).starts_with(',')) && self.is_stray(first, free, start)
+    }
+
+    /// «В пятницу 5/12»: the number of a month ends here, before which the number of a day stands.
+    fn is_slashed(&self, second: usize) -> bool {
+        let Some(first) = second.checked_sub(1).filter(|first| matches!(self.gap(*first), "/" | ".")) else {
+            return false;
+        };
+        let (day, month) = (self.figure(first, &[1, 2]), self.figure(second, &[1, 2]));
+        let is_date =
+            matches!((day, month), (Some(1..=31), Some(1..=12))) && (day, month) != (Some(24), Some(7));
+        let is_beside = first.checked_sub(1).is_some_and(|place| self.is_near(place)) || self.is_near(second);
+        is_date && is_beside && !self.is_quantity(second)
+    }
+
+    /// «Завтра 5,12 15:00».
+    fn is_parted_from_clock(&self, end: usize) -> bool {
+        let Some(first) = self.behind_joints(end).filter(|first| self.is_figures(*first)) else {
+            return false;
+        };
+        let mut next = first;
+        while self.is_figures(next) {
+            if clock(self, next, "", true).is_some_and(|_| next > first) {
+                return self.is_stray(first, first, next);
+            }
+            next += 1;
+        }
+        let behind = self.behind_joints(next).filter(|place| *place > next);
+        let is_clock = behind.is_some_and(|place| clock(self, place, self.word(place - 1), true).is_some());
+        is_clock && self.is_stray(first, first, next)
+    }
+
+    /// The first token from here on that is no word like «в».
+    fn behind_joints(&self, end: usize) -> Option<usize> {
+        let mut place = end;
+        while place > 0 && place < self.len() && self.is_near(place - 1) {
+            if !words::is_joint(self.word(place)) {
+                return Some(place);
+            }
+            place += 1;
+        }
+        None
+    }
+
+    /// These figures may be a day: they are no phone and count nothing. They stand within `from..to`.
+    fn is_stray(&self, place: usize, from: usize, to: usize) -> bool {
+        let (mut first, mut last) = (place, place);
+        while first > from && self.is_figures(first - 1) && self.is_near(first - 1) {
+            first -= 1;
+        }
+        while last + 1 < to && self.is_figures(last + 1) && self.is_near(last) {
+            last += 1;
+        }
+        let digits: usize = (first..=last).map(|place| self.word(place).len()).sum();
+        let is_numbered = first.checked_sub(1).is_some_and(|before| {
+            self.gap(before).ends_with(['№', '#', '+']) || words::is_before_number(self.word(before))
+        });
+        digits < PHONE_DIGITS_MIN && !is_numbered && !self.is_quantity(last)
+    }
+}
