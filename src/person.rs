@@ -139,6 +139,11 @@ pub async fn erase(store: &dyn Store, school: &SchoolId, mention: Mention) -> St
     store.ring(school).await
 }
 
+/// Whether the store's files are still to be written anew after an erasure.
+pub async fn is_in_files(store: &dyn Store, school: &SchoolId) -> StoreResult<bool> {
+    Ok(store.read(school, &[key::WIPE.to_owned()]).await?.into_iter().flatten().next().is_some())
+}
+
 async fn pages(
     store: &dyn Store,
     school: &SchoolId,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, Payload};
@@ -10,6 +11,7 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use zxcvbn::zxcvbn;
 
 /// A password, token or key. `Debug` shows only that there is one.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,6 +93,29 @@ impl SecretSource {
     }
 }
 
+/// Where programs in a container find their secrets: nobody else is there.
+const OF_A_CONTAINER: &str = "/run/secrets/";
+
+impl SecretSource {
+    /// What is wrong with a file of it that every user of the machine can read. What a supervisor has put into its
+    /// folder of credentials is the supervisor's.
+    pub fn open_to_others(&self, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let path = match self {
+            Self::Env(name) if variable(name).is_some() => return None,
+            Self::Env(name) => PathBuf::from(variable(&format!("{name}_FILE"))?.trim()),
+            Self::File(path) => path.clone(),
+        };
+        let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+        let is_open = mode & 0o007 != 0 && !path.starts_with(OF_A_CONTAINER);
+        is_open.then(|| {
+            format!("every user of this machine can read {} ({:04o})", path.display(), mode & 0o7777)
+        })
+    }
+
+    /// What to do about it.
+    pub const CLOSE: &'static str = "a file that only the bridge's user can read: chmod 600";
+}
+
 /// The file with the value of a variable, if there is one.
 fn place_of(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let named = variable(&format!("{name}_FILE")).map(|path| PathBuf::from(path.trim()));
@@ -111,6 +136,9 @@ fn content(path: &Path) -> Result<String, String> {
 
 /// Shorter secrets could be guessed.
 const CHARS_MIN: usize = 16;
+
+/// A secret that takes fewer guesses than ten to this power, words and rows of the keyboard first.
+const GUESSES_LOG10_MIN: f64 = 10.0;
 
 /// Different characters of a secret; one that was made at random has more.
 const DIFFERENT_MIN: usize = 6;
@@ -143,6 +171,8 @@ pub fn weakness(secret: &str) -> Option<&'static str> {
         Some("one word repeated")
     } else if steps * 2 > chars.len() {
         Some("a sequence of neighbouring characters")
+    } else if zxcvbn(secret, &[]).guesses_log10() < GUESSES_LOG10_MIN {
+        Some("made of common words or rows of the keyboard")
     } else {
         None
     }
@@ -277,6 +307,15 @@ mod tests {
             ("0123456789abcdef", true),
             ("fedcba9876543210", true),
             ("1234567890123456", true),
+            ("qwertyuiopasdfgh", true),
+            ("QwertyuiopAsdfgh", true),
+            ("1qaz2wsx3edc4rfv", true),
+            ("zxcvbnmasdfghjkl", true),
+            ("passwordpassword1", true),
+            ("Password1234567!", true),
+            ("iloveyou-iloveyou-1", true),
+            ("gfhjkmgfhjkm2026", true),
+            ("administrator2026", true),
             ("example-url-secret-0001", false),
             ("k7Q2mP9xR4tW8vZ1", false),
         ] {

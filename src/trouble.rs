@@ -47,6 +47,8 @@ pub enum TroubleKind {
     ContactsHeld,
     LinkStrange,
     AddressesOld,
+    RequestsRefused,
+    ErasedStay,
 }
 
 /// What a trouble means for the bridge.
@@ -62,7 +64,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -90,6 +92,8 @@ impl TroubleKind {
         Self::ContactsHeld,
         Self::LinkStrange,
         Self::AddressesOld,
+        Self::RequestsRefused,
+        Self::ErasedStay,
     ];
 
     /// The id, as in JSON, metrics and notices.
@@ -125,7 +129,9 @@ impl TroubleKind {
             | Self::EventsUnknown
             | Self::FactsMissing
             | Self::DataOpen
-            | Self::AddressesOld => Weight::Note,
+            | Self::AddressesOld
+            | Self::RequestsRefused
+            | Self::ErasedStay => Weight::Note,
         }
     }
 
@@ -157,6 +163,8 @@ impl TroubleKind {
             Self::FactsMissing => "Адреса в кабинете не передают того, что нужно правилам школы",
             Self::DataOpen => "Папку с данными могут читать другие пользователи этого компьютера",
             Self::AddressesOld => "Платформа вызывает прежний адрес, а не тот, что печатает dozvon url",
+            Self::RequestsRefused => "Приходят запросы с неверным секретом или подписью: они отклонены",
+            Self::ErasedStay => "Удалённые люди могут оставаться в файлах Redis",
             Self::LinkStrange => "Ссылки на оплату ведут не на сайт школы: в письма они не попадают",
             Self::ContactsHeld => {
                 "Часть писем или звонков не ушла: достигнут предел или такие номера запрещены"
@@ -209,6 +217,12 @@ impl TroubleKind {
             Self::DataOpen => "Закройте её командой chmod -R go= <папка>, ссылки замените самими файлами",
             Self::AddressesOld => {
                 "Вставьте в кабинет платформы адреса, которые печатает dozvon url. Когда прежних не останется, уберите второй секрет и впишите old_addresses = false"
+            }
+            Self::RequestsRefused => {
+                "Если это ваша платформа, вставьте в её кабинет адреса, которые печатает dozvon url, и проверьте её ключ подписи. Если запросы чужие, делать ничего не нужно: из них ничего не следует"
+            }
+            Self::ErasedStay => {
+                "Дайте пользователю Redis права BGREWRITEAOF и BGSAVE из раздела «Stores» в README, затем удалите человека ещё раз или перепишите файлы Redis сами"
             }
             Self::LinkStrange => {
                 "Посмотрите payment_link в последних заявках. Если это сайт школы, впишите его в getcourse.link_hosts. Если нет, кто-то знает секрет адреса: замените его"

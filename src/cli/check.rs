@@ -17,6 +17,7 @@ use crate::config::{Config, Files, Problem, Surroundings};
 use crate::out::{self, Stop};
 use crate::platform::http::{Http, RealHttp, Request};
 use crate::private;
+use crate::trouble::Weight;
 
 /// A bridge on this machine answers within this, seconds.
 const ANSWER_S: u64 = 5;
@@ -198,16 +199,18 @@ fn as_json(files: Option<&Files>, severity: &str, problem: &Problem) -> Value {
 
 /// What is wrong outside of the files: with a place in `findings`, the rest a line each.
 async fn online(args: &Check, config: &Config, files: &Files, findings: &mut Found) -> Asked {
-    let mut found = Vec::new();
+    let (mut found, mut noted) = (Vec::new(), Vec::new());
     let backend = place(&args.store, config);
     let is_new = matches!(&backend, crate::store::Backend::Folder(folder) if !folder.exists());
     if !is_new {
         match backend.visit().await {
             Ok(store) => {
                 let troubles = crate::worker::troubles::store(&*store, crate::clock::wall_now()).await;
-                found.extend(troubles.iter().map(|trouble| {
-                    format!("{}: {}. {} ({})", trouble.id.id(), trouble.what, trouble.todo, trouble.detail)
-                }));
+                for trouble in troubles {
+                    let (id, detail) = (trouble.id.id(), &trouble.detail);
+                    let line = format!("{id}: {}. {} ({detail})", trouble.what, trouble.todo);
+                    if trouble.weight == Weight::Note { noted.push(line) } else { found.push(line) }
+                }
             }
             Err(error) => found.push(error.to_string()),
         }
@@ -219,9 +222,10 @@ async fn online(args: &Check, config: &Config, files: &Files, findings: &mut Fou
     }
     let Asked { wrong, notes, silent } = running(config).await;
     found.extend(wrong);
+    noted.extend(notes);
     let mut seen = BTreeSet::new();
     found.retain(|line| seen.insert(line.clone()));
-    Asked { wrong: found, notes, silent }
+    Asked { wrong: found, notes: noted, silent }
 }
 
 /// The troubles of the bridge that runs on this machine.

@@ -15,7 +15,7 @@ use crate::intake::forget::Mention;
 use crate::out::{self, Stop};
 use crate::process::{ClientId, OrderId, SchoolId};
 use crate::progress;
-use crate::store::Store;
+use crate::store::{Store, Weakness};
 
 /// Between two looks whether it is done.
 const LOOK: Duration = Duration::from_millis(200);
@@ -224,18 +224,20 @@ async fn forget(
     }
     crate::person::erase(store, school, mention.clone()).await.map_err(|error| error.to_string())?;
     let began = stopwatch();
+    let is_over = || began.elapsed() >= Duration::from_secs(args.wait);
     let _shown = progress::spinner("the bridge erases");
     loop {
         let left = export(store, school, mention).await?;
         let known =
             crate::person::is_known(store, school, mention).await.map_err(|error| error.to_string())?;
         if all(&left) == 0 && !known {
-            return out::line(format_args!(
+            out::line(format_args!(
                 "Erased in {school}: {}.\nDelete the contact, its leads and calls in amoCRM, GetCourse and the telephony too: what they hold is theirs.",
                 counts(kept)
-            ));
+            ))?;
+            break;
         }
-        if began.elapsed() >= Duration::from_secs(args.wait) {
+        if is_over() {
             return out::line(format_args!(
                 "Not erased yet: it waits in the inbox of {school} for the bridge that owns the school. Is one running? Still stored: {}.",
                 counts(&left)
@@ -243,7 +245,24 @@ async fn forget(
         }
         tokio::time::sleep(LOOK).await;
     }
+    while crate::person::is_in_files(store, school).await.map_err(|error| error.to_string())? {
+        if is_over() {
+            return out::line(format_args!(
+                "The store's files may still hold the person: the bridge has them written anew as soon as the store can, and its log says when."
+            ));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    let weak = store.weaknesses().await.map_err(|error| error.to_string())?;
+    match weak.contains(&Weakness::KeepsErased) {
+        true => Err(STAYS.into()),
+        false => Ok(()),
+    }
 }
+
+/// The records are gone, and Redis' files are as they were.
+const STAYS: &str = "But Redis' files still hold the person until Redis writes them anew: the bridge's user may not ask for it. \
+     Run BGREWRITEAOF and BGSAVE as an administrator, and for the next time give the user +bgrewriteaof +bgsave (README, «Stores»).";
 
 const PARTS: [(&str, &str); 6] = [
     ("clients", "client record(s)"),

@@ -59,7 +59,12 @@ pub struct Notify {
     pub emails: Vec<String>,
 }
 
-pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Problem>) -> Option<Instance> {
+pub(super) fn read(
+    files: &Files,
+    around: &Surroundings,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Option<Instance> {
     let shown = files.shown("dozvon.toml");
     let mut complaints = Complaints { file: &shown, found: problems };
     let Some(text) = files.get("dozvon.toml") else {
@@ -84,8 +89,9 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
     if let Some(folder) = around.get("DOZVON_DATA") {
         file.data = PathBuf::from(folder.trim());
     }
-    let [store, vault_key, vault_key_old] = ["DOZVON_STORE", "DOZVON_VAULT_KEY", "DOZVON_VAULT_KEY_OLD"]
-        .map(|name| read_secret(name, around, &mut complaints));
+    warnings.extend(open_files(around));
+    let [store, vault_key, vault_key_old] =
+        SECRET_VARIABLES.map(|name| read_secret(name, around, &mut complaints));
     let store = store.map(|store| store.reveal().to_owned()).or(file.store.take());
     let log_format = read_log_format(file.log_format, around, &mut complaints);
     let listen = address(&file.listen, "listen", "127.0.0.1:8080 or [::]:8080", &mut complaints);
@@ -94,7 +100,8 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         let allowed = "another port: platforms do not see what the people who run the bridge see";
         complaints.add("operation", "the same address as `listen`", allowed);
     }
-    let notify = read_notify(&file.notify, around, &mut complaints);
+    let notify =
+        read_notify(&file.notify, around, &mut complaints, &mut Complaints { file: &shown, found: warnings });
     if let Some((wrong, allowed)) = address_fault(&file.url) {
         complaints.add("url", wrong, allowed);
     }
@@ -123,6 +130,22 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
     })
 }
 
+/// Variables that hold secrets.
+const SECRET_VARIABLES: [&str; 3] = ["DOZVON_STORE", "DOZVON_VAULT_KEY", "DOZVON_VAULT_KEY_OLD"];
+
+/// Files of secrets that every user of the machine can read.
+fn open_files(around: &Surroundings) -> Vec<Problem> {
+    let warning = |name: &str| {
+        let why = SecretSource::Env(name.to_owned()).open_to_others(|name| value_of(name, around))?;
+        Some(of_environment(name, why, SecretSource::CLOSE))
+    };
+    SECRET_VARIABLES.into_iter().filter_map(warning).collect()
+}
+
+fn value_of(name: &str, around: &Surroundings) -> Option<String> {
+    around.get(name).map(str::to_owned)
+}
+
 /// Keys that a variable overrides.
 const OVERRIDDEN: [(&str, &str); 6] = [
     ("listen", "DOZVON_LISTEN"),
@@ -135,7 +158,7 @@ const OVERRIDDEN: [(&str, &str); 6] = [
 
 /// By the variable itself or by a file that it names.
 fn is_given(name: &str, around: &Surroundings) -> bool {
-    SecretSource::is_given(name, |name| around.get(name).map(str::to_owned))
+    SecretSource::is_given(name, |name| value_of(name, around))
 }
 
 /// A value from the environment is no mistake of the file.
@@ -320,9 +343,18 @@ fn read_proxies(entries: &[String], complaints: &mut Complaints) -> Proxies {
     Proxies::new(networks)
 }
 
-fn read_notify(file: &NotifyFile, around: &Surroundings, complaints: &mut Complaints) -> Notify {
+fn read_notify(
+    file: &NotifyFile,
+    around: &Surroundings,
+    complaints: &mut Complaints,
+    warn: &mut Complaints,
+) -> Notify {
     let mut secret = |source: &Option<SecretSource>, key: &str| {
-        let read = source.as_ref()?.read_with(|name| around.get(name).map(str::to_owned));
+        let source = source.as_ref()?;
+        if let Some(why) = source.open_to_others(|name| value_of(name, around)) {
+            warn.add(key, why, SecretSource::CLOSE);
+        }
+        let read = source.read_with(|name| value_of(name, around));
         read.map_err(|fault| complaints.add(key, fault, SecretSource::ADVICE)).ok()
     };
     let (webhook, key) = (secret(&file.webhook, "notify.webhook"), secret(&file.key, "notify.key"));

@@ -131,7 +131,8 @@ impl Config {
     pub fn from_files(files: &Files, surroundings: &Surroundings) -> Result<Self, Vec<Problem>> {
         let mut problems = files.stray();
         problems.extend(files.foreign(""));
-        let instance = instance::read(files, surroundings, &mut problems);
+        let mut warnings = files.unread();
+        let instance = instance::read(files, surroundings, &mut problems, &mut warnings);
         let mut schools = Vec::new();
         for name in files.schools() {
             schools.extend(school::read(files, &name, surroundings, &mut problems));
@@ -144,7 +145,6 @@ impl Config {
                 allowed: "schools/<name>/school.toml".to_owned(),
             });
         }
-        let mut warnings = files.unread();
         warnings.extend(files.unfilled());
         if instance.as_ref().is_some_and(|instance| instance.vault_key_old.is_some()) {
             warnings.push(Problem {

@@ -184,6 +184,9 @@ fn read_secrets(
         wrong.add("secrets", format!("{count} secrets"), "one, or two while addresses are being changed");
     }
     for source in &file.secrets {
+        if let Some(why) = source.open_to_others(|name| around.get(name).map(str::to_owned)) {
+            warn.add("secrets", why, SecretSource::CLOSE);
+        }
         match source.read_with(|name| around.get(name).map(str::to_owned)) {
             Ok(secret) => {
                 let is_former = !secrets.is_empty();

@@ -108,7 +108,10 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
         Ok(answer) => respond(answer),
         Err(why) => {
             match why.status() {
-                StatusCode::FORBIDDEN => count(&site.tally.refused),
+                StatusCode::FORBIDDEN => {
+                    count(&site.tally.refused);
+                    site.tally.refused_by.note(platform, site.clock.now());
+                }
                 StatusCode::PAYLOAD_TOO_LARGE => count(&site.tally.oversized),
                 StatusCode::TOO_MANY_REQUESTS => count(&site.tally.throttled),
                 _ => {}

@@ -54,6 +54,9 @@ pub fn secret(beside: &Beside, source: Option<&SecretSource>, key: &str, finding
     if let Some(Err(fault)) = read {
         findings.wrong.add(key, fault, SecretSource::ADVICE);
     }
+    if let Some(why) = source.and_then(|source| source.open_to_others(beside.variable)) {
+        findings.warn.add(key, why, SecretSource::CLOSE);
+    }
 }
 
 /// An interval of more than a day is useless; 0 switches it off explicitly.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use toml::Value;
 
-use super::check::{Beside, Findings};
+use super::check::{Beside, Complaints, Findings};
 use super::http::Http;
 use super::post::Post;
 use super::reference::Section;
@@ -130,6 +130,9 @@ pub trait Settings: Any + fmt::Debug + Send + Sync {
 
     /// Reports all mistakes at once.
     fn check(&self, beside: &Beside, findings: &mut Findings);
+
+    /// Warns of settings that contain an address of ours and do not fit the present secret.
+    fn check_addresses(&self, _school: &OfSchool, _warn: &mut Complaints) {}
 
     /// The hooks, which may speak to a person in the school's words; `None` if the platform sends no webhooks.
     fn hooks(&self, _school: &SchoolId, _texts: &Library) -> Result<Option<Arc<dyn Hooks>>, String> {

@@ -7,6 +7,7 @@ pub mod backend;
 mod beat;
 mod body;
 pub mod embedded;
+mod error;
 #[cfg(test)]
 pub mod fake;
 pub mod key;
@@ -15,6 +16,7 @@ mod unit;
 
 pub use backend::Backend;
 pub use beat::Beat;
+pub use error::{StoreError, StoreResult};
 pub use unit::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Forget, JournalEntry, Put, Record, Unit, Wake,
 };
@@ -26,19 +28,6 @@ use crate::json;
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
 
-/// The result of every call that can meet an unreachable store.
-pub type StoreResult<T> = Result<T, StoreError>;
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// As far as we know, nothing was done; try again later.
-    #[error("the store does not answer: {0}")]
-    Unreachable(String),
-    /// Stored bytes that this version cannot read.
-    #[error("stored data cannot be read: {0}")]
-    Unreadable(String),
-}
-
 /// How a store can lose or refuse data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Weakness {
@@ -46,6 +35,8 @@ pub enum Weakness {
     NotDurable,
     /// Keys are removed when memory is short, by this policy.
     Evicts(String),
+    /// Its user may not have the files written anew: an erased person stays in them until the server does so itself.
+    KeepsErased,
     /// So much of the permitted memory is used.
     Full { percent: u64 },
 }
@@ -67,29 +58,6 @@ pub enum Wiped {
     Later(String),
     /// The store's user may not ask for it.
     Refused(String),
-}
-
-impl StoreError {
-    /// Says which server it was.
-    pub fn of(self, server: &str) -> Self {
-        let named = |why: String| if why.contains(server) { why } else { format!("{why} ({server})") };
-        match self {
-            Self::Unreachable(why) => Self::Unreachable(named(why)),
-            Self::Unreadable(why) => Self::Unreadable(why),
-        }
-    }
-
-    /// The store answers and refuses: it needs a person, not time.
-    pub fn is_refusal(&self) -> bool {
-        let Self::Unreachable(why) = self else { return false };
-        ["NOPERM", "NOAUTH", "WRONGPASS", "can't run this command"].iter().any(|code| why.contains(code))
-    }
-
-    /// A record of a form that this version does not know. The error's own text may quote the record, so only
-    /// the position is reported.
-    pub fn not_understood(key: &str, error: &serde_json::Error) -> Self {
-        Self::Unreadable(format!("record {key}: JSON, column {}", error.column()))
-    }
 }
 
 /// Most entries, records, wakes, deliveries or letters of one call, whatever `max` says.

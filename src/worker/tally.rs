@@ -50,14 +50,17 @@ pub struct Tally {
     /// Reports about people whom no order knows.
     pub nobody: AtomicU64,
     pub unread: Unread,
-    pub old_addresses: OldAddresses,
+    /// Requests to the addresses of before.
+    pub old_addresses: ByPlatform,
+    /// Requests without a valid secret or signature.
+    pub refused_by: ByPlatform,
 }
 
-/// Platforms that still call the addresses of before: how often since the start, and when last.
+/// Requests of one kind by platforms of the list: how many since the start, and when the last one came.
 #[derive(Debug, Default)]
-pub struct OldAddresses(Mutex<BTreeMap<&'static str, (u64, At)>>);
+pub struct ByPlatform(Mutex<BTreeMap<&'static str, (u64, At)>>);
 
-impl OldAddresses {
+impl ByPlatform {
     pub fn note(&self, platform: &'static str, now: At) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, last) = known.entry(platform).or_default();

@@ -55,6 +55,12 @@ pub async fn store(store: &dyn Store, now: At) -> Vec<Trouble> {
         Weakness::Evicts(policy) => {
             Trouble::new(TroubleKind::StoreEvicts, 1, format!("maxmemory-policy is {policy}"), now)
         }
+        Weakness::KeepsErased => Trouble::new(
+            TroubleKind::ErasedStay,
+            1,
+            "the Redis user has no right to BGREWRITEAOF or BGSAVE",
+            now,
+        ),
         Weakness::Full { percent } => {
             Trouble::new(TroubleKind::StoreFull, percent, format!("{percent} % of maxmemory are used"), now)
         }
@@ -103,11 +109,21 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     tokens(site, now, &mut found);
     defects(site, now, &mut found);
     unread(site, now, &mut found);
-    found.extend(site.tally.old_addresses.all().into_iter().map(|(platform, (count, last))| {
-        let why = format!("the last request came at {}", last.to_rfc3339_opts(SecondsFormat::Secs, true));
-        Trouble::new(TroubleKind::AddressesOld, count, why, now).at(platform)
-    }));
+    addresses(site, now, &mut found);
     found.into_iter().map(|trouble| trouble.of(site.id())).collect()
+}
+
+/// Platforms that call an address of before, or one that is wrong: perhaps they were forgotten when the secret
+/// was changed.
+fn addresses(site: &Site, now: At, found: &mut Vec<Trouble>) {
+    let (old, refused) = (site.tally.old_addresses.all(), site.tally.refused_by.all());
+    let old = old.into_iter().map(|seen| (TroubleKind::AddressesOld, seen));
+    let refused = refused.into_iter().filter(|(_, (_, last))| now - *last < SHOWN);
+    let refused = refused.map(|seen| (TroubleKind::RequestsRefused, seen));
+    found.extend(old.chain(refused).map(|(kind, (platform, (count, last)))| {
+        let why = format!("the last request came at {}", last.to_rfc3339_opts(SecondsFormat::Secs, true));
+        Trouble::new(kind, count, why, now).at(platform)
+    }));
 }
 
 /// Only an owner is denied.

@@ -1,6 +1,8 @@
 //! Webhooks over real sockets: the answer that each platform gets, and what is stored of its request. The
 //! bridge is the real program; the same tests run on both stores.
 
+use std::collections::BTreeSet;
+
 use dozvon::store::Counts;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -226,6 +228,15 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
     half_a_request_ends_in_time(bench).await;
     assert_eq!(bridge.count("refused").await, refused + forgeries);
     assert_eq!(bridge.count("oversized").await, large);
+    // Who was refused, and how often: a platform that was forgotten when the secret was changed shows here.
+    let ready = crate::support::program::get(&bridge.asked("/readyz")).await.expect("an answer").json();
+    let told = ready["troubles"].as_array().expect("a list").iter();
+    let told: Vec<_> = told.filter(|trouble| trouble["id"] == "requests_refused").collect();
+    let sum: u64 = told.iter().filter_map(|trouble| trouble["count"].as_u64()).sum();
+    assert_eq!(sum, refused + forgeries, "{told:#?}");
+    let platforms: BTreeSet<&str> = told.iter().filter_map(|trouble| trouble["platform"].as_str()).collect();
+    assert_eq!(platforms, ["amocrm", "getcourse", "mango", "sipuni", "telphin"].into());
+    assert!(told.iter().all(|trouble| trouble["weight"] == "note"), "{told:#?}");
     let after = counts(bench).await;
     assert_eq!((after.raw, after.inbox, after.dead), (before.raw, before.inbox, before.dead));
 }

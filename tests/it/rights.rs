@@ -26,7 +26,8 @@ async fn a_user_without_the_rights_is_refused_with_words_that_help() {
     bench.mute();
     let port = bench.redis().url().rsplit(':').next().expect("a port").to_owned();
     let url = format!("redis://dozvon:{PASSWORD}@127.0.0.1:{port}");
-    for change in [("~dz:*", "~dozvon*"), ("+@scripting", ""), ("&dz:bell", ""), ("+time", "")] {
+    for change in [("~dz:*", "~dozvon*"), ("+@scripting", ""), ("&dz:bell", ""), ("+time", ""), ("+info", "")]
+    {
         allow(&mut bench, change);
         let mut command = bench.command(&["serve", "--listen", "127.0.0.1:0", "--operation", "127.0.0.1:0"]);
         let ended = command.env("DOZVON_STORE", &url).output().await.expect("it ends");
@@ -36,6 +37,7 @@ async fn a_user_without_the_rights_is_refused_with_words_that_help() {
             assert!(said.contains(part), "{change:?}: {part} is missing: {said}");
         }
         assert!(!said.contains(PASSWORD), "{said}");
+        assert_eq!(said.matches("the store does not answer").count(), 1, "{change:?}: {said}");
     }
     let wrong = url.replace(PASSWORD, "another");
     let ended = bench.command(&["dead", "list", "rost"]).env("DOZVON_STORE", &wrong).output().await;
@@ -61,6 +63,7 @@ async fn the_rule_of_the_readme_is_enough() {
     bridge.settled().await;
     let ready = get(&bridge.asked("/readyz")).await.expect("an answer");
     assert_eq!(ready.status, 200, "{}", ready.body);
+    assert!(!ready.body.contains("erased_stay"), "{}", ready.body);
     assert!(!bridge.log().contains("NOPERM"), "{}", bridge.log());
     assert_eq!(bridge.terminate().await, Some(0));
 }
@@ -81,6 +84,12 @@ async fn an_erasure_says_which_right_is_missing() {
     bridge.settled().await;
     let erased = bench.run(&["person", "erase", "rost", "--phone", "+79035550127", "--yes"]).await;
     assert!(erased.out().contains("Erased in rost"), "{} {}", erased.out(), erased.err());
+    assert_eq!(erased.code(), Some(1), "{}", erased.out());
+    for part in ["Redis' files still hold the person", "+bgrewriteaof +bgsave"] {
+        assert!(erased.err().contains(part), "{part}: {}", erased.err());
+    }
+    let ready = get(&bridge.asked("/readyz")).await.expect("an answer");
+    assert!(ready.status == 200 && ready.body.contains("\"erased_stay\""), "{}", ready.body);
     let told = async || bridge.log().contains("let its user run BGREWRITEAOF").then_some(());
     until("what is missing", told).await;
     assert_eq!(bridge.terminate().await, Some(0));

@@ -85,6 +85,11 @@ pub(super) fn together(
     let variable = |name: &str| around.get(name).map(str::to_owned);
     let file = |school: &School| files.shown(&format!("schools/{}/school.toml", school.id));
     for (index, school) in schools.iter().enumerate() {
+        if let Some(url) = url {
+            let (seen, shown) = (school.as_seen_by_platforms(url.trim_end_matches('/')), file(school));
+            let mut warn = Complaints { file: &shown, found: warnings };
+            school.platforms.iter().for_each(|(_, settings)| settings.check_addresses(&seen, &mut warn));
+        }
         if is_public {
             published(school, &file(school), problems, warnings);
         }

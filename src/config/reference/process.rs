@@ -126,7 +126,7 @@ pub const PROCESS: &[Section] = &[
             key(
                 "start_calls",
                 "true | false",
-                "Start the call when its task is due, the manager's leg first, in his hours and if he is free (D9).",
+                "Start the call when its task is due, the manager's leg first, if he is free, in the team's hours (`task.hours`) on the working days of the school's [calendar] (D9).",
             ),
             key(
                 "call_countries",
@@ -189,7 +189,11 @@ pub const PROCESS: &[Section] = &[
                 "true | false",
                 "Restore a deadline that a manager postponed without the client's wish.",
             ),
-            key("hours", "HH:MM-HH:MM", "The team's hours, in the school's time zone."),
+            key(
+                "hours",
+                "HH:MM-HH:MM",
+                "The team's hours, in the school's time zone, on the working days of the school's [calendar]: also for `start_calls`.",
+            ),
         ],
     },
     Section {

@@ -356,7 +356,11 @@ const FIXED: &[Section] = &[
         path: "calendar",
         about: "The school's additions to the built-in production calendar (D13).",
         keys: &[
-            key("weekdays", "list of 1 to 7", "Working weekdays, Monday is 1. Empty: Monday to Friday."),
+            key(
+                "weekdays",
+                "list of 1 to 7",
+                "Working weekdays, Monday is 1: the team works on them only, and the bridge starts calls on them only. Empty: Monday to Friday.",
+            ),
             key("nonworking", "list of YYYY-MM-DD", "Further days off."),
             key("working", "list of YYYY-MM-DD", "Additional working days."),
         ],

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Settings;
+use super::entry::NAME;
 use super::settings::Auth;
 use crate::json;
-use crate::platform::check::{self, Beside, Findings};
+use crate::platform::check::{self, Beside, Complaints, Findings};
+use crate::platform::entry::OfSchool;
 use crate::process::{LeadRole, RefusalReason, Stage};
 use crate::secret::SecretSource;
 
@@ -69,6 +71,21 @@ fn managers(beside: &Beside, findings: &mut Findings) {
     for manager in beside.roster.iter().filter(|manager| manager.active && manager.amocrm.is_none()) {
         let why = "missing: amoCRM's tasks cannot be given to this manager";
         findings.wrong.add(format!("managers.{}.amocrm", manager.id), why, "the user's id in amoCRM");
+    }
+}
+
+/// The consent comes to an address of ours, which has to change with the secret that it contains. The addresses are
+/// not repeated here: they hold the secret.
+pub fn redirect(settings: &Settings, school: &OfSchool, warn: &mut Complaints) {
+    let Auth::Oauth { redirect_uri, .. } = &settings.auth else { return };
+    let is_ours = redirect_uri.starts_with(&format!("{}/hooks/", school.url));
+    if is_ours && *redirect_uri != format!("{}/oauth", school.hooks_address(NAME)) {
+        warn.add(
+            "amocrm.auth.redirect_uri",
+            "it is not the address of now: a consent that comes there is refused, or will be when the former secret goes",
+            "what `dozvon url` prints, here and in the integration, as its redirect and as its address for being \
+             switched off",
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     check, settings, words,
 };
 use crate::message::library::Library;
-use crate::platform::check::{Beside, Findings};
+use crate::platform::check::{Beside, Complaints, Findings};
 use crate::platform::entry::{
     self, Account, AccountSign, Connected, OfSchool, Platform, PlatformKind, Wires,
 };
@@ -21,7 +21,7 @@ use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{SchoolId, Target};
 use crate::secret::Secret;
 
-const NAME: &str = "amocrm";
+pub(super) const NAME: &str = "amocrm";
 
 pub static PLATFORM: Platform = Platform {
     name: NAME,
@@ -52,12 +52,22 @@ impl entry::Settings for Settings {
         Some(&self.url)
     }
 
-    fn signs(&self, _variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
-        vec![AccountSign::url("amocrm.url", &self.url)]
+    fn signs(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        let id = self.account_id.map(|id| AccountSign::new("amocrm.account_id", id.to_string()));
+        let token = match &self.auth {
+            Auth::LongLived { token } => AccountSign::secret("amocrm.auth.token", token, variable),
+            // One integration may serve several accounts.
+            Auth::Oauth { .. } => None,
+        };
+        [AccountSign::url("amocrm.url", &self.url)].into_iter().chain(id).chain(token).collect()
     }
 
     fn check(&self, beside: &Beside, findings: &mut Findings) {
         check::check(self, beside, findings);
+    }
+
+    fn check_addresses(&self, school: &OfSchool, warn: &mut Complaints) {
+        check::redirect(self, school, warn);
     }
 
     fn hooks(&self, school: &SchoolId, texts: &Library) -> Result<Option<Arc<dyn Hooks>>, String> {

@@ -51,8 +51,11 @@ impl entry::Settings for Settings {
         Some(&self.url)
     }
 
-    fn signs(&self, _variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
-        vec![AccountSign::url("getcourse.url", &self.url)]
+    /// One account may have several addresses, and its key is the same at each.
+    fn signs(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        let key = self.school_key.as_ref();
+        let key = key.and_then(|key| AccountSign::secret("getcourse.school_key", key, variable));
+        [AccountSign::url("getcourse.url", &self.url)].into_iter().chain(key).collect()
     }
 
     fn check(&self, beside: &Beside, findings: &mut Findings) {
@@ -101,7 +104,7 @@ impl entry::Settings for Settings {
     fn url_words(&self, text: &mut String, school: &OfSchool) {
         let address = school.hooks_address(NAME);
         words::setup(text, &address, self);
-        words::example(text, &address, school.process);
+        words::example(text, &address, self, school.process);
     }
 }
 

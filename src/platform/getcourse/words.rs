@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use url::Url;
+
 use super::addresses::{self, Address};
 use super::{HookKind, Settings};
 use crate::platform::entry::heading;
@@ -65,7 +67,7 @@ pub fn setup(text: &mut String, base: &str, settings: &Settings) {
 }
 
 /// A request that can be tried at once, with an invented person.
-pub fn example(text: &mut String, base: &str, process: &Process) {
+pub fn example(text: &mut String, base: &str, settings: &Settings, process: &Process) {
     heading(text, "Проверка без GetCourse");
     let offer = process.routes.iter().find_map(|route| route.offers.first());
     text.push_str(
@@ -73,6 +75,7 @@ pub fn example(text: &mut String, base: &str, process: &Process) {
          поэтому пробуйте в тестовом аккаунте.\n\n",
     );
     let _ = write!(text, "curl -sS -G '{base}/{}'", HookKind::OrderCreated.tail());
+    let link = format!("https://{}/pay/700100200", pay_host(settings));
     for (name, value) in [
         ("order_id", "700100200"),
         ("number", "12041"),
@@ -87,11 +90,17 @@ pub fn example(text: &mut String, base: &str, process: &Process) {
         ("left", "38 500 руб."),
         ("payed", "0 руб."),
         ("status", "Новый"),
-        ("payment_link", "https://school.example/pay/700100200"),
+        ("payment_link", &link),
     ] {
         let _ = write!(text, " \\\n  --data-urlencode '{name}={value}'");
     }
     text.push('\n');
+}
+
+/// A host to which a letter may link.
+fn pay_host(settings: &Settings) -> String {
+    let of_url = || Some(Url::parse(&settings.url).ok()?.host_str()?.to_owned());
+    settings.link_hosts.first().cloned().or_else(of_url).unwrap_or_default()
 }
 
 /// What the process listens to, and how it is set (sheet GetCourse, 1.3).

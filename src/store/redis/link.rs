@@ -136,9 +136,7 @@ impl Link {
         ] {
             match done {
                 // A full or a read-only server is no matter of rights.
-                Err(error) if error.is_refusal() => {
-                    return Err(StoreError::Unreachable(format!("{error}; {}", keys::RIGHTS)));
-                }
+                Err(error) if error.is_refusal() => return Err(error.advising(keys::RIGHTS)),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -328,7 +326,8 @@ impl Link {
 
     /// Refuses a server that is too old; warns of settings that lose data.
     async fn look(&self) -> StoreResult<()> {
-        for node in self.infos(&redis::cmd("INFO")).await? {
+        let nodes = self.infos(&redis::cmd("INFO")).await.map_err(|error| error.advising(keys::RIGHTS))?;
+        for node in nodes {
             let version = fact(&node, "redis_version");
             let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
             if major.is_none_or(|major| major < VERSION_MIN) {

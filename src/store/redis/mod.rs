@@ -460,7 +460,9 @@ impl Store for RedisStore {
     }
 
     async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
-        self.link().await?.weaknesses().await
+        let mut found = self.link().await?.weaknesses().await?;
+        found.extend(self.keeps_erased().await?.then_some(Weakness::KeepsErased));
+        Ok(found)
     }
 }
 

@@ -6,6 +6,7 @@ use redis::cmd;
 
 use super::RedisStore;
 use super::info::{fact, number};
+use super::keys;
 use super::keys::SchoolKeys;
 use crate::process::SchoolId;
 use crate::store::{StoreError, StoreResult, Wiped, Wiping};
@@ -52,6 +53,15 @@ impl RedisStore {
                 }
                 last => format!("({last}"),
             };
+        }
+    }
+
+    /// Whether the user has no right to what [`RedisStore::write_files_anew`] asks for. Nothing is written anew.
+    pub(super) async fn keeps_erased(&self) -> StoreResult<bool> {
+        let mut call = self.scripts.may_wipe.prepare_invoke();
+        match self.run::<i64>(call.key(keys::PROBE)).await {
+            Err(error) if error.is_refusal() => Ok(false),
+            may => Ok(may? == 0),
         }
     }
 

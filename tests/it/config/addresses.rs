@@ -95,3 +95,45 @@ fn a_redirect_address_that_differs_is_shown() {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
 }
+
+/// After a change of the secret the consent would come to an address that is refused.
+#[test]
+fn a_redirect_address_of_before_is_warned_of_and_not_shown() {
+    let old = of_platform(&Secret::new("a-former-secret-k7Q2mLr9Tz"), "amocrm");
+    let now = address("amocrm");
+    let before = now.replace(now.rsplit('/').next().expect("a secret"), old.reveal());
+    for (redirect, is_warned) in [
+        (format!("{now}/oauth"), false),
+        (format!("{before}/oauth"), true),
+        (format!("{now}/consent"), true),
+        ("https://bridge.example/behind/a/proxy".to_owned(), false),
+    ] {
+        let oauth = format!(
+            "auth = {{ by = \"oauth\", client_id = \"4c1c7f0a\", client_secret = {{ env = \"DEMO_AMOCRM_TOKEN\" }}, \
+             redirect_uri = \"{redirect}\" }}"
+        );
+        let mut files = example();
+        let long_lived = "auth = { by = \"long_lived\", token = { env = \"DEMO_AMOCRM_TOKEN\" } }";
+        let text = files.texts_mut()[SCHOOL].replace(long_lived, &oauth);
+        files.texts_mut().insert(SCHOOL.to_owned(), text);
+        let config = load(&files).expect("it can be used");
+        let warned: Vec<&Problem> =
+            config.warnings().filter(|one| one.key == "amocrm.auth.redirect_uri").collect();
+        assert_eq!(warned.len(), usize::from(is_warned), "{redirect}: {warned:#?}");
+        assert!(!format!("{warned:?}").contains(old.reveal()), "the secret is not shown");
+    }
+}
+
+/// The order that is printed to be tried brings a link that a letter may hold.
+#[test]
+fn the_printed_order_links_to_the_schools_own_host() {
+    for link_hosts in ["link_hosts = [\"rost.getcourse.ru\"]", "link_hosts = []"] {
+        let config = load(&with(&[slip(SCHOOL, "link_hosts = [\"rost.getcourse.ru\"]", link_hosts)]))
+            .expect("it is right");
+        let school = config.school("rost").expect("the school");
+        let text = urls(&config, school);
+        let (_, link) = text.split_once("payment_link=https://").expect("a link");
+        let host = link.split('/').next().expect("a host").to_owned();
+        assert!(school.process.link_hosts.contains(&host), "{host}");
+    }
+}

@@ -81,7 +81,10 @@ fn two_schools_in_one_account_are_refused() {
     };
     let all = [
         "amocrm.url",
+        "amocrm.account_id",
+        "amocrm.auth.token",
         "getcourse.url",
+        "getcourse.school_key",
         "mango.api_key",
         "sipuni.user",
         "telphin.client_id",
@@ -94,6 +97,7 @@ fn two_schools_in_one_account_are_refused() {
 
     for (from, to) in [
         ("DEMO_MANGO_KEY", "OTHER_KEY"),
+        ("http://127.0.0.1:18081", "http://localhost:18081"),
         ("user = \"012345\"", "user = \"012399\"\nother_users = [\"012345\"]"),
     ] {
         second = second.replace(from, to);
@@ -101,6 +105,8 @@ fn two_schools_in_one_account_are_refused() {
     files.texts_mut().insert(other.to_owned(), second);
     let keys: Vec<String> = shared(&files).into_iter().map(|(_, key)| key).collect();
     assert!(!keys.contains(&"mango.api_key".to_owned()), "{keys:?}");
+    assert!(!keys.contains(&"amocrm.url".to_owned()), "{keys:?}");
+    assert!(keys.contains(&"amocrm.account_id".to_owned()), "another address of the account: {keys:?}");
     assert!(keys.contains(&"sipuni.user".to_owned()), "a further cabinet counts: {keys:?}");
 }
 

@@ -20,6 +20,8 @@ fn a_secret_that_can_be_guessed_is_refused() {
         ("0123456789abcdef", "neighbouring"),
         ("passwordpassword", "one word repeated"),
         ("k7Q2", "shorter than 16"),
+        ("qwertyuiopasdfgh", "rows of the keyboard"),
+        ("passwordpassword1", "common words"),
     ] {
         let problems = read(&[("DEMO_URL_SECRET", secret)], &example()).expect_err("it can be guessed");
         told(&problems, SCHOOL, "secrets", words);
@@ -69,4 +71,38 @@ fn keys_of_the_vault_that_make_no_pair_are_told() {
     told(&problems, "the environment", vault, "twice");
     let problems = read(&[("DOZVON_VAULT_KEY", ""), ("DOZVON_VAULT_KEY_FILE", "/nowhere")], &example());
     told(&problems.expect_err("no such file"), "the environment", "DOZVON_VAULT_KEY", "/nowhere");
+}
+
+/// Every user of the machine could read it; a file of our own is as good as a variable.
+#[test]
+fn a_file_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = crate::support::folder::Folder::new();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, GOOD).expect("the test's own folder");
+    let of_school = format!("secrets = [{{ file = {file:?} }}]");
+    let text = slipped(example(), &[]).texts_mut()[SCHOOL].clone();
+    let mut files = example();
+    files
+        .texts_mut()
+        .insert(SCHOOL.to_owned(), text.replace("secrets = [{ env = \"DEMO_URL_SECRET\" }]", &of_school));
+    let named = file.display().to_string();
+    for (mode, warned) in
+        [(0o644, vec!["secrets", "DOZVON_VAULT_KEY", "getcourse.school_key"]), (0o600, vec![])]
+    {
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("our own");
+        let changes = [
+            ("DOZVON_VAULT_KEY", ""),
+            ("DOZVON_VAULT_KEY_FILE", named.as_str()),
+            ("DEMO_GETCOURSE_SCHOOL_KEY", ""),
+            ("DEMO_GETCOURSE_SCHOOL_KEY_FILE", named.as_str()),
+        ];
+        let config = read(&changes, &files).expect("it is right");
+        let mut keys: Vec<&str> = config.warnings().map(|warning| warning.key.as_str()).collect();
+        keys.sort_unstable();
+        let mut warned = warned;
+        warned.sort_unstable();
+        assert_eq!(keys, warned);
+        assert!(config.warnings().all(|warning| warning.allowed.contains("chmod 600")));
+    }
 }

@@ -167,6 +167,9 @@ pub struct Order {
     /// The progress of starting the call of the open call task (D9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<CallStart>,
+    /// Its lead says that a call was not started because the team does not work: once is enough (D9).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_off_hours_said: bool,
     /// What the lead shows of its next step (K10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_shown: Option<NextShown>,
@@ -250,6 +253,7 @@ impl Order {
             answered_at: None,
             unread: None,
             start: None,
+            is_off_hours_said: false,
             next_shown: None,
             letters: BTreeMap::new(),
             unsent: BTreeMap::new(),

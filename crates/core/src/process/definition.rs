@@ -314,7 +314,7 @@ pub struct TaskRules {
     pub escalate_minutes: u32,
     /// Restore a deadline that a manager postponed without the client's wish.
     pub put_back: bool,
-    /// The team's hours, in the school's time zone.
+    /// The team's hours, in the school's time zone, on its working days.
     pub hours: Hours,
 }
 

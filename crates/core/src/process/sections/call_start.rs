@@ -93,6 +93,10 @@ fn due(d: &mut Decision) {
             if let Obstacle::Held(limit) = obstacle {
                 d.case.meters.hold(limit, d.now);
             }
+            if matches!(obstacle, Obstacle::ManagerHours) && !d.case.order.is_off_hours_said {
+                d.case.order.is_off_hours_said = true;
+                d.note(call_start::not_started(obstacle.said()));
+            }
             d.say("D9", call_start::not_started(obstacle.said()));
             d.case.order.start = Some(CallStart { attempt, again_at: None, under_way: None });
         }
