@@ -304,6 +304,7 @@ fn requests() -> Vec<Request> {
         Request::ArriveByCall { line: None },
         Request::MadeByManager,
         Request::ReadFirst { facts: Box::default() },
+        Request::Join { by: BTreeSet::new() },
         Request::AsTold,
         Request::Complete { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
         Request::PauseAgain,
