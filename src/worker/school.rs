@@ -73,6 +73,7 @@ async fn work_while_held(site: &Arc<Site>) {
                 Err(error) => tracing::warn!(school = %site.id(), %error, "the school is lost"),
             },
             () = lose(site) => tracing::warn!(school = %site.id(), "the lease is lost"),
+            () = watch_single_ones(site) => {}
         }
         site.lease.end(Ownership::Unknown);
     }
@@ -131,8 +132,6 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     }
     if let Some(loss) = loss {
         store_watch::notice(site, &loss);
-    } else if lease == Lease::Held {
-        look_for_gone(site).await?;
     }
     if let Some(spool) = &site.spool
         && let Some(contents) = site.store_watch.to_note(site.clock.now())
@@ -140,6 +139,15 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
         spool.note_store(contents).await;
     }
     Ok(lease)
+}
+
+/// Beside the renewals: where each round trip is slow, the lease must not wait for several of them.
+async fn watch_single_ones(site: &Site) {
+    loop {
+        // The renewals tell of a store that does not answer.
+        let _ = site.guard("search for what is gone", look_for_gone(site)).await;
+        tokio::time::sleep(site.rhythm.renew).await;
+    }
 }
 
 /// Single records and deliveries can vanish, too (eviction): all are looked at in turn.
