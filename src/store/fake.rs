@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::embedded::Embedded;
 use super::{
-    Accepted, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease, Offer,
-    Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
+    Accepted, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease,
+    LookFrom, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Unlisted, Wake,
 };
 use crate::process::{At, CommandId, OrderId, SchoolId};
 
@@ -17,14 +17,16 @@ pub struct FakeStore {
     inner: Embedded,
     away: AtomicBool,
     deaf: AtomicBool,
+    searches_hang: AtomicBool,
     epoch: Mutex<Option<String>>,
 }
 
 impl Default for FakeStore {
     fn default() -> Self {
         let inner = Embedded::in_memory().expect("memory");
-        let (away, deaf) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { inner, away, deaf, epoch: Mutex::new(Some("run-1".to_owned())) }
+        let epoch = Mutex::new(Some("run-1".to_owned()));
+        let (away, deaf, searches_hang) = <(AtomicBool, AtomicBool, AtomicBool)>::default();
+        Self { inner, away, deaf, searches_hang, epoch }
     }
 }
 
@@ -32,6 +34,11 @@ impl FakeStore {
     /// From now on it does not answer, or it answers again.
     pub fn set_away(&self, is_away: bool) {
         self.away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// From now on the search for what is gone never ends.
+    pub fn hang_searches(&self) {
+        self.searches_hang.store(true, Ordering::SeqCst);
     }
 
     /// The next commit is applied, and its answer is lost.
@@ -122,6 +129,13 @@ impl Store for FakeStore {
     async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<Delivery>> {
         self.there()?;
         self.inner.deliveries(school, after, max).await
+    }
+
+    async fn unlist_gone(&self, _: &SchoolId, _: &LookFrom) -> StoreResult<Unlisted> {
+        if self.searches_hang.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Ok(Unlisted::default())
     }
 
     async fn pending(&self, school: &SchoolId, ids: &[CommandId]) -> StoreResult<Vec<Option<Delivery>>> {

@@ -207,3 +207,22 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     )
     .map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::fake::Bench;
+
+    /// A store whose round trips are slow: the search for what is gone takes several of them.
+    #[tokio::test(start_paused = true)]
+    async fn the_lease_is_renewed_however_long_the_search_for_what_is_gone_takes() {
+        let bench = Bench::open().await;
+        bench.store.hang_searches();
+        let owner = tokio::spawn(own(bench.site.clone()));
+        for _ in 0..20 {
+            bench.run_for(chrono::TimeDelta::seconds(1)).await;
+            assert!(bench.site.lease.holds());
+        }
+        owner.abort();
+    }
+}
