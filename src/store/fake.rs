@@ -1,15 +1,17 @@
 //! A store in memory that a test takes away, restarts, or lets lose an answer. Loses nothing by itself.
 //! Enter at [`FakeStore::default`].
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use super::embedded::Embedded;
 use super::{
-    Accepted, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease,
+    Accepted, Beat, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease,
     LookFrom, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Unlisted, Wake,
+    Wiped, Wiping,
 };
 use crate::process::{At, CommandId, OrderId, SchoolId};
 
@@ -19,14 +21,27 @@ pub struct FakeStore {
     deaf: AtomicBool,
     searches_hang: AtomicBool,
     epoch: Mutex<Option<String>>,
+    /// What the last renewal of a lease left, once a test has said so.
+    beat: Mutex<Option<Beat>>,
+    /// What was to be wiped, and its answers to the next ones, then «done».
+    wiped: Mutex<Vec<Wiping>>,
+    wipe_answers: Mutex<VecDeque<Wiped>>,
 }
 
 impl Default for FakeStore {
     fn default() -> Self {
         let inner = Embedded::in_memory().expect("memory");
-        let epoch = Mutex::new(Some("run-1".to_owned()));
         let (away, deaf, searches_hang) = <(AtomicBool, AtomicBool, AtomicBool)>::default();
-        Self { inner, away, deaf, searches_hang, epoch }
+        Self {
+            inner,
+            away,
+            deaf,
+            searches_hang,
+            epoch: Mutex::new(Some("run-1".to_owned())),
+            beat: Mutex::default(),
+            wiped: Mutex::default(),
+            wipe_answers: Mutex::default(),
+        }
     }
 }
 
@@ -48,7 +63,20 @@ impl FakeStore {
 
     /// Another run of the store.
     pub fn restart(&self, run: &str) {
-        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.to_owned());
+        *lock(&self.epoch) = Some(run.to_owned());
+    }
+
+    /// The last renewal of a lease was this process's.
+    pub fn was_renewed_by(&self, by: &str) {
+        *lock(&self.beat) = Some(Beat { by: by.to_owned(), n: 1 });
+    }
+
+    pub fn wipes_answer(&self, answers: impl IntoIterator<Item = Wiped>) {
+        lock(&self.wipe_answers).extend(answers);
+    }
+
+    pub fn wiped(&self) -> Vec<Wiping> {
+        lock(&self.wiped).clone()
     }
 
     fn there(&self) -> StoreResult<()> {
@@ -57,6 +85,10 @@ impl FakeStore {
             false => Ok(()),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -77,7 +109,7 @@ impl Store for FakeStore {
 
     async fn epoch(&self) -> StoreResult<Option<String>> {
         self.there()?;
-        Ok(self.epoch.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Ok(lock(&self.epoch).clone())
     }
 
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
@@ -206,7 +238,17 @@ impl Store for FakeStore {
         ttl_ms: u64,
     ) -> StoreResult<(Lease, Contents)> {
         self.there()?;
-        self.inner.renew(school, fence, plan, ttl_ms).await
+        let (lease, contents) = self.inner.renew(school, fence, plan, ttl_ms).await?;
+        let mut beat = lock(&self.beat);
+        let left = beat.as_ref().map(|last| Beat { by: "this one".to_owned(), n: last.n + 1 });
+        let found = std::mem::replace(&mut *beat, left.clone());
+        Ok((lease, Contents { found, left, ..contents }))
+    }
+
+    async fn wipe(&self, _: &SchoolId, what: Wiping) -> StoreResult<Wiped> {
+        self.there()?;
+        lock(&self.wiped).push(what);
+        Ok(lock(&self.wipe_answers).pop_front().unwrap_or(Wiped::Done))
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {

@@ -155,15 +155,14 @@ impl Outbox<'_> {
             let mut lanes = self.site.lanes();
             for delivery in page {
                 after = after.max(delivery.seq);
-                let unsent = self.site.marks().unsent(&delivery);
                 match known(self.site, delivery) {
                     Known::Marked(delivery) => {
-                        self.site.unsettled().note(unsent.unwrap_or_else(|| delivery.clone()));
+                        self.site.note_unsettled(&delivery);
                         lanes.push(delivery.clone());
                         lanes.mark(delivery);
                     }
                     Known::Stored(delivery) => {
-                        self.site.unsettled().note(delivery.clone());
+                        self.site.note_unsettled(&delivery);
                         lanes.push(delivery);
                     }
                 }

@@ -22,10 +22,12 @@ const LETTERS: usize = 50;
 
 /// Runs until the bridge stops.
 pub async fn retain(site: &Site) {
-    let mut stop = site.stop.clone();
+    let (mut stop, mut has_failed) = (site.stop.clone(), false);
     while !site.stopping() {
         let now = site.clock.now();
-        let again = match site.guard("retention", round(site, now)).await {
+        let done = site.guard("retention", round(site, has_failed, now)).await;
+        has_failed = !matches!(done, Ok(Ok(())));
+        let again = match done {
             Ok(Ok(())) => now + TimeDelta::days(1),
             Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
             Ok(Err(error)) => {
@@ -41,7 +43,8 @@ pub async fn retain(site: &Site) {
     }
 }
 
-async fn round(site: &Site, now: At) -> Result<(), CommitError> {
+/// `has_failed`: the round before this one may have removed something.
+async fn round(site: &Site, has_failed: bool, now: At) -> Result<(), CommitError> {
     let raw_before = now - TimeDelta::days(site.keep.raw_days.into());
     let mut requests = 0;
     loop {
@@ -52,7 +55,7 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
         }
     }
     let before = now - TimeDelta::days(site.keep.ended_days.into());
-    let mut is_less = letters(site, (raw_before, before), now).await? || requests > 0;
+    let mut is_less = letters(site, (raw_before, before), now).await? || requests > 0 || has_failed;
     let retire = |body: &[u8], _: (&str, u64), unit: &mut Unit| {
         let Ok(order) = serde_json::from_slice::<Order>(body) else { return };
         if order.end().is_some_and(|end| end.at() < before) {
@@ -129,6 +132,34 @@ async fn each(
         match page.into_iter().last() {
             Some((last, _)) => after = Some(last),
             None => return Ok(is_less),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::key;
+    use crate::worker::fake::Bench;
+
+    /// The store has removed something and its answer was lost, so the next try finds nothing to remove.
+    #[tokio::test(start_paused = true)]
+    async fn what_a_try_that_failed_has_removed_leaves_the_files_too() {
+        for is_past in [true, false] {
+            let mut bench = Bench::open().await;
+            bench.work().await;
+            let site = bench.site.clone();
+            let at = site.clock.now() - TimeDelta::days(if is_past { 400 } else { 1 });
+            let (id, why, body) = ("out-gc-1.1".to_owned(), "no answer".to_owned(), b"{}".to_vec());
+            let bury = vec![DeadOp::Bury(DeadLetter { id, at, why, order: None, body, folded: 0 })];
+            bench.commit(Unit { dead: bury, ..Unit::default() }).await;
+            bench.store.lose_next_answer();
+            let retaining = tokio::spawn(async move { retain(&site).await });
+            bench.run_for(TimeDelta::minutes(2 * AGAIN_MIN)).await;
+            retaining.abort();
+            let found =
+                bench.site.store.read(bench.site.id(), &[key::WIPE.to_owned()]).await.expect("memory");
+            assert_eq!(found[0].is_some(), is_past);
         }
     }
 }

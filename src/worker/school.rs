@@ -120,6 +120,7 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     // Before the lease counts as held: nothing may be sent from memory that the store has contradicted.
     let is_owner = site.lease.ownership() == Ownership::Owner;
     let waiting = if is_owner { waiting } else { 0 };
+    let was_elsewhere = lease != Lease::Held || site.store_watch.is_of_another(&contents);
     let loss = site.store_watch.observe(contents, waiting, site.clock.now());
     match lease {
         Lease::Held => site.lease.hold(asked, site.rhythm.lease_ms),
@@ -128,6 +129,8 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     }
     if lease != Lease::Held {
         site.store_watch.leave();
+    }
+    if was_elsewhere {
         site.unsettled().clear();
     }
     if let Some(loss) = loss {
@@ -211,7 +214,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::fake::Bench;
+    use crate::worker::fake::{Bench, letter};
 
     /// A store whose round trips are slow: the search for what is gone takes several of them.
     #[tokio::test(start_paused = true)]
@@ -224,5 +227,21 @@ mod tests {
             assert!(bench.site.lease.holds());
         }
         owner.abort();
+    }
+
+    /// It may have settled them: nothing of them is given back later.
+    #[tokio::test(start_paused = true)]
+    async fn commands_are_forgotten_when_another_instance_has_worked_for_the_school_meanwhile() {
+        for (by, is_known) in [("this one", true), ("another", false)] {
+            let bench = Bench::open().await;
+            bench.store.was_renewed_by("this one");
+            assert_eq!(renew(&bench.site).await, Ok(Lease::Held));
+            bench.site.unsettled().note(letter("gc-1.1"));
+            // The lease has ended, and nobody else has it now.
+            bench.site.lease.end(Ownership::Unknown);
+            bench.store.was_renewed_by(by);
+            assert_eq!(renew(&bench.site).await, Ok(Lease::Held));
+            assert_eq!(bench.site.unsettled().knows(&"gc-1.1".into()), is_known);
+        }
     }
 }

@@ -317,6 +317,12 @@ impl Site {
         now.timestamp_millis() < self.doubt_until_ms.load(Ordering::SeqCst)
     }
 
+    /// A delivery that the store has, for the case that it loses it.
+    pub fn note_unsettled(&self, stored: &Delivery) {
+        let unsent = self.marks().unsent(stored);
+        self.unsettled().note(unsent.unwrap_or_else(|| stored.clone()));
+    }
+
     /// The delivery is over.
     pub fn forget_delivery(&self, id: &CommandId) {
         self.unsettled().forget(id);
@@ -381,8 +387,7 @@ impl Site {
                     added.insert(delivery.id().clone());
                     lanes.push(delivery.clone());
                     self.marks().placed(&delivery);
-                    let unsent = self.marks().unsent(&delivery);
-                    self.unsettled().note(unsent.unwrap_or_else(|| delivery.clone()));
+                    self.note_unsettled(&delivery);
                     if self.marks().has_not_left(&delivery) {
                         lanes.mark(delivery);
                     }

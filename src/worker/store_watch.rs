@@ -266,6 +266,13 @@ impl StoreWatch {
         self.state().pending.extend(parts);
     }
 
+    /// Whether another process has renewed the lease since the last renewal of this one.
+    pub fn is_of_another(&self, contents: &Contents) -> bool {
+        let state = self.state();
+        let left = state.known.as_ref().and_then(|known| known.left.as_ref());
+        left.zip(contents.found.as_ref()).is_some_and(|(left, found)| left.by != found.by)
+    }
+
     /// Another instance works for the school: this one has nothing to start over.
     pub fn leave(&self) {
         let mut state = self.state();

@@ -10,7 +10,7 @@ use crate::store::Delivery;
 const KNOWN_MAX: usize = 1_000;
 
 #[derive(Debug)]
-struct Known {
+struct Kept {
     delivery: Delivery,
     /// It was given back to a store that had lost it.
     is_returned: bool,
@@ -19,7 +19,7 @@ struct Known {
 /// In the order in which they became known: a lead before the task that needs it.
 #[derive(Debug, Default)]
 pub struct Unsettled {
-    known: BTreeMap<u64, Known>,
+    known: BTreeMap<u64, Kept>,
     turns: HashMap<CommandId, u64>,
     last: u64,
 }
@@ -32,7 +32,7 @@ impl Unsettled {
         } else if self.known.len() < KNOWN_MAX {
             self.last += 1;
             self.turns.insert(delivery.id().clone(), self.last);
-            self.known.insert(self.last, Known { delivery, is_returned: false });
+            self.known.insert(self.last, Kept { delivery, is_returned: false });
         }
     }
 

@@ -21,6 +21,8 @@ use crate::store::{CommitError, DeliveryOp, StoreError, StoreResult, Unit, Wake}
 const SWEEP_MIN: i64 = 6 * 60;
 /// Minutes between two checks of the canary.
 const LOOK_MIN: i64 = 120;
+/// Minutes until a check that failed is repeated.
+const AGAIN_MIN: i64 = 1;
 const PAGE: usize = 200;
 /// Why a command that the store has lost is not carried out.
 const LOST: &str = "the store has lost it";
@@ -32,18 +34,20 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     let mut sweep_at = site.clock.now();
     while !site.stopping() {
-        let losses = site.store_watch.losses();
+        let (losses, mut pause) = (site.store_watch.losses(), LOOK_MIN);
         match site.guard("watchdog", watch(&site, &mut sweep_at)).await {
             Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
             Ok(Err(error)) => {
-                tracing::warn!(school = %site.id(), %error, "the watchdog could not check; it tries again later")
+                tracing::warn!(school = %site.id(), %error, "the watchdog could not check; it tries again later");
+                pause = AGAIN_MIN;
             }
             Ok(Ok(())) if losses == site.store_watch.losses() => {
                 site.store_watch.done(store_watch::WATCHDOG);
             }
-            Ok(Ok(())) | Err(_) => {}
+            Ok(Ok(())) => {}
+            Err(_) => pause = AGAIN_MIN,
         }
-        let next = site.clock.now() + TimeDelta::minutes(LOOK_MIN);
+        let next = site.clock.now() + TimeDelta::minutes(pause);
         if losses != site.store_watch.losses() {
             sweep_at = site.clock.now();
             continue;
@@ -186,8 +190,29 @@ async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::store_watch::{Loss, LossKind};
     use super::*;
     use crate::worker::fake::{Bench, letter};
+
+    /// A loss and an outage often come together.
+    #[tokio::test(start_paused = true)]
+    async fn after_a_loss_a_store_that_is_away_is_swept_soon_after_it_is_back() {
+        let bench = Bench::open().await;
+        let site = bench.site.clone();
+        let watching = tokio::spawn(run(site.clone()));
+        bench.run_for(TimeDelta::seconds(1)).await;
+        site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+        bench.store.set_away(true);
+        let loss = Loss { at: site.clock.now(), kind: LossKind::Part, gone: None };
+        store_watch::notice(&site, &loss);
+        site.store_watch.done(store_watch::OUTBOX);
+        bench.run_for(TimeDelta::seconds(5)).await;
+        bench.store.set_away(false);
+        assert!(site.store_watch.is_pending(store_watch::WATCHDOG));
+        bench.run_for(TimeDelta::minutes(2)).await;
+        assert!(!site.store_watch.is_pending(store_watch::WATCHDOG));
+        watching.abort();
+    }
 
     /// Of two commands for which an order waits the store has lost one, and nobody remembers it.
     #[tokio::test(start_paused = true)]

@@ -94,7 +94,9 @@ async fn once(site: &Site) -> Result<bool, CommitError> {
     let what =
         if why == Removed::Person || is_due(last.as_ref(), now) { Wiping::Person } else { Wiping::Past };
     let words = why.words();
-    match site.store.wipe(site.id(), what).await? {
+    let wiped = site.store.wipe(site.id(), what).await?;
+    let is_whole = what == Wiping::Person && wiped == Wiped::Done;
+    match wiped {
         Wiped::Later(why) => {
             tracing::info!(school = %site.id(), why, "the store's files still hold {words}; it is tried again");
             return Ok(true);
@@ -113,7 +115,7 @@ async fn once(site: &Site) -> Result<bool, CommitError> {
     let expect = last.map_or(0, |last| last.version);
     let body = now.to_rfc3339().into_bytes();
     let whole = Put { key: key::WIPED.to_owned(), expect, body };
-    let put = Some(whole).filter(|_| what == Wiping::Person).into_iter().collect();
+    let put = Some(whole).filter(|_| is_whole).into_iter().collect();
     match site.commit(Unit { forget, put, at: now, ..Unit::default() }).await {
         Err(CommitError::Conflict(_)) => Ok(true),
         done => done.map(|()| false),
@@ -124,5 +126,73 @@ async fn once(site: &Site) -> Result<bool, CommitError> {
 fn is_due(last: Option<&Record>, now: At) -> bool {
     let last = last.and_then(|last| std::str::from_utf8(&last.body).ok());
     let last = last.and_then(|last| last.parse::<At>().ok());
-    last.is_none_or(|last| (now - last).abs() >= WHOLE)
+    last.is_none_or(|last| last > now || now - last >= WHOLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::fake::Bench;
+
+    async fn marked(bench: &Bench, whys: &[Removed]) {
+        for why in whys {
+            let put = vec![mark(&bench.site, *why).await.expect("memory")];
+            bench.commit(Unit { put, ..Unit::default() }).await;
+        }
+    }
+
+    async fn is_marked(bench: &Bench) -> bool {
+        let found = bench.site.store.read(bench.site.id(), &[key::WIPE.to_owned()]).await.expect("memory");
+        found.into_iter().flatten().next().is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_files_are_written_anew_for_a_person_at_once_and_for_the_past_once_a_week() {
+        let bench = Bench::open().await;
+        // A clock that was set back says nothing of the last time.
+        for (days, whys, expected) in [
+            (0, &[Removed::Past][..], Wiping::Person),
+            (1, &[Removed::Past], Wiping::Past),
+            (5, &[Removed::Past, Removed::Person], Wiping::Person),
+            (6, &[Removed::Past], Wiping::Past),
+            (0, &[Removed::Person, Removed::Past], Wiping::Person),
+            (7, &[Removed::Past], Wiping::Person),
+        ] {
+            bench.run_for(TimeDelta::days(days)).await;
+            marked(&bench, whys).await;
+            assert_eq!(once(&bench.site).await, Ok(false));
+            assert_eq!(bench.store.wiped().last(), Some(&expected), "{days} {whys:?}");
+            assert!(!is_marked(&bench).await);
+        }
+        assert_eq!(once(&bench.site).await, Ok(false));
+        assert_eq!(bench.store.wiped().len(), 6, "without a mark nothing is done");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_that_were_not_written_are_written_the_next_time() {
+        let bench = Bench::open().await;
+        let [later, refused] = [Wiped::Later, Wiped::Refused].map(|answer| answer("busy".to_owned()));
+        bench.store.wipes_answer([later, refused]);
+        marked(&bench, &[Removed::Past]).await;
+        assert_eq!(once(&bench.site).await, Ok(true));
+        assert!(is_marked(&bench).await);
+        assert_eq!(once(&bench.site).await, Ok(false));
+        marked(&bench, &[Removed::Past]).await;
+        assert_eq!(once(&bench.site).await, Ok(false));
+        assert_eq!(bench.store.wiped(), [Wiping::Person; 3]);
+    }
+
+    #[test]
+    fn a_moment_that_lies_ahead_or_cannot_be_read_is_none() {
+        let now = crate::config::fake::noon();
+        let last = |body: &str| Record { version: 1, body: body.as_bytes().to_vec() };
+        for (body, expected) in [
+            ((now - TimeDelta::days(6)).to_rfc3339(), false),
+            (now.to_rfc3339(), false),
+            ((now + TimeDelta::days(1)).to_rfc3339(), true),
+            ("yesterday".to_owned(), true),
+        ] {
+            assert_eq!(is_due(Some(&last(&body)), now), expected, "{body}");
+        }
+    }
 }

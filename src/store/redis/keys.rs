@@ -6,6 +6,7 @@
 //! | `lease` | hash: `owner` (fence), with the lease's life |
 //! | `plan` | hash: `config` that the school was last worked with, `loaded` in microseconds |
 //! | `token` | the store's own random token: another one means that it was emptied or replaced |
+//! | `beat` | what the last renewal of the lease left |
 //! | `n` | counter of places: entries, deliveries and dead letters |
 //! | `inbox` | sorted set of unacknowledged places |
 //! | `raw` | stream of accepted requests, id `<place>-0`, `a` microseconds, `b` body |
@@ -20,6 +21,8 @@
 //! | `d:<id>` | delivery: `r` (may be revoked) or `s` (has left), then its body |
 //! | `j:<order>` | list: the order's journal |
 //! | `dead`, `x:<id>` | sorted set of dead letters by place, and one of them |
+//!
+//! `promised`, `inbox`, `out` and `dead` also hold the member `sign`, which always stands there (`lease.lua`).
 //!
 //! Outside of schools: `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`, `dz:probe`, and the channel
 //! `dz:bell`, whose messages are names of schools.
