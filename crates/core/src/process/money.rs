@@ -45,9 +45,7 @@ impl Before {
 
     /// What was paid in another currency is no part of what is paid now (F78).
     pub fn beside(mut self, paid: &Option<Money>, order: &Order) -> Self {
-        if let (Some(before), Some(now)) = (paid, &order.paid)
-            && !before.is_like(now)
-        {
+        if !are_like(paid, &order.paid) {
             self.paid = 0;
         }
         self
@@ -77,12 +75,9 @@ fn sums(
     left: &Option<Money>,
 ) -> PaymentState {
     let sum = |money: &Option<Money>| money.as_ref().map(|money| money.minor);
-    let is_like = |one: &Option<Money>| match (one, paid) {
-        (Some(one), Some(paid)) => one.is_like(paid),
-        _ => true,
-    };
-    let (is_comparable, left) = (is_like(cost), left.clone().filter(|left| is_like(&Some(left.clone()))));
-    let (cost, paid, left) = (sum(cost), minor(paid), sum(&left));
+    let is_comparable = are_like(cost, paid);
+    let left = sum(left).filter(|_| are_like(left, paid));
+    let (cost, paid) = (sum(cost), minor(paid));
     match status {
         Some(Status::Cancelled | Status::False) => return PaymentState::Void,
         Some(Status::Paid) if cost == Some(0) && paid <= 0 => return PaymentState::Free,
@@ -111,8 +106,7 @@ pub fn is_doubtful(order: &Order, facts: &OrderFacts) -> bool {
     if !order.has_money() || facts.is_read_back() || cut("L16.read_back") {
         return false;
     }
-    let is_less =
-        |paid: &Money| order.paid.as_ref().is_some_and(|had| paid.is_like(had) && paid.minor < had.minor);
+    let is_less = |paid: &Money| are_like(&facts.paid, &order.paid) && paid.minor < minor(&order.paid);
     let less = facts.paid.as_ref().is_some_and(is_less);
     let status = facts.status.as_ref().filter(|status| order.status.as_ref() != Some(status));
     let returns = match status {
@@ -137,6 +131,11 @@ pub fn in_currency_of(order: &Order, school: &str, mut facts: OrderFacts) -> Ord
         }
     }
     facts
+}
+
+/// Nothing speaks against comparing them (F78).
+pub fn are_like(one: &Option<Money>, other: &Option<Money>) -> bool {
+    one.as_ref().zip(other.as_ref()).is_none_or(|(one, other)| one.is_like(other))
 }
 
 pub fn minor(money: &Option<Money>) -> i64 {
@@ -168,10 +167,7 @@ pub fn in_other_currency(order: &Order, facts: &OrderFacts) -> Option<(Money, Mo
 
 /// More than is known, or in another currency.
 fn is_more(paid: &Option<Money>, known: &Option<Money>) -> bool {
-    match (paid, known) {
-        (Some(paid), Some(known)) if !paid.is_like(known) => true,
-        _ => minor(paid) > minor(known),
-    }
+    !are_like(paid, known) || minor(paid) > minor(known)
 }
 
 /// Stores the reported money if it is confirmed (design, «Money without a signature»).

@@ -85,8 +85,8 @@ fn minute(tokens: &Tokens, at: usize, has_before: bool, has_day: bool) -> Option
     (is_minute && !goes_on).then_some((minute, at + 2 + usize::from(has_word)))
 }
 
-/// «Через час», «через 2 часа», «через полчаса».
 impl Tokens<'_> {
+    /// «Через час», «через 2 часа», «через полчаса».
     pub fn span(&self, at: usize) -> Option<(TimeDelta, usize)> {
         if self.word(at) != "через" {
             return None;

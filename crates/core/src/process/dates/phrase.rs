@@ -55,8 +55,8 @@ impl Reader<'_> {
 /// What was read of one date.
 #[derive(Debug, Default)]
 pub(super) struct Phrase {
-    pub day: Option<NaiveDate>,
-    pub weekday: Option<(Weekday, bool)>,
+    day: Option<NaiveDate>,
+    weekday: Option<(Weekday, bool)>,
     /// The first day of a longer time: «после праздников».
     pub not_before: Option<NaiveDate>,
     pub clock: Option<Clock>,

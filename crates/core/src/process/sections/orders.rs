@@ -141,12 +141,8 @@ fn check_link(d: &mut Decision, facts: &OrderFacts, before: &Order) {
 }
 
 fn sum_changed(d: &mut Decision, before: &Order) {
-    let is_like = match (&d.case.order.paid, &before.paid) {
-        (Some(now), Some(before)) => now.is_like(before),
-        _ => true,
-    };
     let by = money::minor(&d.case.order.paid) - money::minor(&before.paid);
-    if by != 0 && is_like {
+    if by != 0 && money::are_like(&d.case.order.paid, &before.paid) {
         d.request(Request::SumChanged { by });
     }
 }
