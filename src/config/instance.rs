@@ -262,7 +262,7 @@ fn check_log(log: &str, complaints: &mut Complaints) {
 fn check_vault(key: Option<&Secret>, old: Option<&Secret>, url: &str, complaints: &mut Complaints) {
     let known = |key: &&Secret| is_public(url) && is_published(key.reveal());
     let fault = |key: &Secret| {
-        let weak = weakness(key.reveal()).map(|why| format!("{why}: it can be guessed"));
+        let weak = weakness(key.reveal(), &[]).map(|why| format!("{why}: it can be guessed"));
         weak.or_else(|| known(&key).then(|| "the example's key, which everybody knows".to_owned()))
     };
     if let Some(why) = key.and_then(fault) {
