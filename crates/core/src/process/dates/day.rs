@@ -18,6 +18,10 @@ const AHEAD_DAYS_MAX: u32 = 400;
 /// A day as it was named.
 pub(super) enum Day {
     On(NaiveDate),
+    /// Without its month: «5-го».
+    Loose(NaiveDate),
+    /// «Через 2 дня».
+    Ahead(NaiveDate),
     /// A weekday; true if of next week.
     Of(Weekday, bool),
     /// The first day of a longer time.
@@ -71,6 +75,8 @@ impl Reader<'_> {
         let week = week.filter(|_| tokens.get(place + 2) == Some("недели"));
         let next = place + if week.is_some() { 3 } else { 1 };
         let day = match which.or(week) {
+            // «Через пятницу», «в первую пятницу месяца».
+            None if words::moves_weekday(tokens.before(at)) => Day::Unclear,
             Some(Which::Last) => Day::Past,
             // «В ту пятницу» can be the last one.
             Some(Which::That) => Day::Unclear,
@@ -139,6 +145,10 @@ impl Reader<'_> {
                 Some(Which::That) => Day::Unclear,
                 None => self.next_with(day),
             };
+            let found = match found {
+                Day::On(day) if month.is_none() => Day::Loose(day),
+                found => found,
+            };
             let is_day = has_word || is_ordinal || month.is_some();
             return is_day.then_some((found, next + if month.is_some() { 2 } else { 0 }));
         };
@@ -201,21 +211,28 @@ impl Reader<'_> {
 
     /// «Через 2 дня», «через неделю», «через 3 рабочих дня», «через месяц».
     fn days_ahead(&self, tokens: &Tokens, at: usize) -> Option<(Day, usize)> {
-        if tokens.word(at) != "через" {
+        let is_turned = tokens.word(at + 1) == "через";
+        if !is_turned && tokens.word(at) != "через" {
             return None;
         }
-        let (count, place) = tokens.count(at + 1);
-        let is_working = tokens.get(place).is_some_and(|word| word.starts_with("рабоч"));
+        let (count, place) = tokens.count(at + if is_turned { 2 } else { 1 });
+        let is_working = !is_turned && tokens.get(place).is_some_and(|word| word.starts_with("рабоч"));
         let place = place + usize::from(is_working);
-        let unit = tokens.get(place)?;
+        // «Дня через три».
+        let (unit, next) = match is_turned {
+            true => (count.and(tokens.get(at))?, place),
+            false => (tokens.get(place)?, place + 1),
+        };
         let today = self.today();
+        let is_none = count.is_some_and(|count| count == 0 || count > AHEAD_DAYS_MAX);
         let day = match unit {
-            _ if count.is_some_and(|count| count == 0 || count > AHEAD_DAYS_MAX) => None,
+            _ if is_none && words::is_days(unit) => None,
             // «Через день» can mean tomorrow and the day after.
-            "день" | "дня" | "дней" | "денек" => count.and_then(|days| match is_working {
-                true => self.working_day(days),
-                false => today.checked_add_days(Days::new(u64::from(days))),
-            }),
+            "день" | "дня" | "дней" | "денек" | "денька" | "деньков" => count
+                .and_then(|days| match is_working {
+                    true => self.working_day(days),
+                    false => today.checked_add_days(Days::new(u64::from(days))),
+                }),
             "сутки" | "суток" => today.checked_add_days(Days::new(u64::from(count.unwrap_or(1)))),
             "неделю" | "недели" | "недель" | "недельку" => {
                 today.checked_add_days(Days::new(7 * u64::from(count.unwrap_or(1))))
@@ -229,7 +246,7 @@ impl Reader<'_> {
             _ => return None,
         };
         let day = day.filter(|day| (*day - today).num_days() <= i64::from(AHEAD_DAYS_MAX));
-        Some((day.map_or(Day::Unclear, Day::On), place + 1))
+        Some((day.map_or(Day::Unclear, Day::Ahead), next))
     }
 
     fn working_day(&self, days: u32) -> Option<NaiveDate> {
