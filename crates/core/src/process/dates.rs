@@ -2,8 +2,10 @@
 //! 2 дня», «после праздников». Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the
 //! past is left out. Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
 
+mod ahead;
 mod clock;
 mod day;
+mod part;
 mod phrase;
 mod span;
 mod stray;

@@ -1,4 +1,4 @@
-//! Days as people name them: «пятница», «5 декабря», «5-го», `30.11`, «через 2 дня», «после праздников». Never reads
+//! Days as people name them: «пятница», «5 декабря», «5-го», `30.11`, «после праздников». Never reads
 //! a time. Enter at [`Reader::day`].
 
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
@@ -12,8 +12,6 @@ use crate::process::hours::TimeOfDay;
 const PAST_DAYS: i64 = 180;
 /// Further back than this it may mean next year: that is asked.
 const LONG_PAST_DAYS: i64 = 60;
-/// «Через» reaches this far.
-const AHEAD_DAYS_MAX: u32 = 400;
 
 /// A day as it was named.
 pub(super) enum Day {
@@ -61,7 +59,7 @@ impl Reader<'_> {
         self.weekday(tokens, at)
             .or_else(|| self.figures(tokens, at, has_clock))
             .or_else(|| self.day_of_month(tokens, at))
-            .or_else(|| self.part_of_month(tokens, at, before))
+            .or_else(|| self.part_of_time(tokens, at, before))
             .or_else(|| self.days_ahead(tokens, at))
             .or_else(|| self.after_holidays(tokens, at, before))
     }
@@ -179,81 +177,6 @@ impl Reader<'_> {
         }
     }
 
-    /// «В начале месяца», «в середине декабря», «в конце месяца».
-    fn part_of_month(&self, tokens: &Tokens, at: usize, before: &str) -> Option<(Day, usize)> {
-        let part = tokens.word(at);
-        if before != "в" || !matches!(part, "начале" | "середине" | "конце") {
-            return None;
-        }
-        let month = match tokens.get(at + 1)? {
-            "месяца" => self.today().month(),
-            word => words::month(word)?,
-        };
-        let day = |year: i32| {
-            let first = NaiveDate::from_ymd_opt(year, month, 1)?;
-            match part {
-                "начале" => first.with_day(3),
-                "середине" => first.with_day(15),
-                _ => first.checked_add_months(Months::new(1))?.checked_sub_days(Days::new(4)),
-            }
-        };
-        let this_year = day(self.today().year())?;
-        let day = match this_year >= self.today() {
-            true => this_year,
-            // «В начале месяца», said in its middle, is the next one's.
-            false if tokens.get(at + 1) == Some("месяца") => {
-                this_year.checked_add_months(Months::new(1))?
-            }
-            false => day(self.today().year() + 1)?,
-        };
-        Some((Day::On(day), at + 2))
-    }
-
-    /// «Через 2 дня», «через неделю», «через 3 рабочих дня», «через месяц».
-    fn days_ahead(&self, tokens: &Tokens, at: usize) -> Option<(Day, usize)> {
-        let is_turned = tokens.word(at + 1) == "через";
-        if !is_turned && tokens.word(at) != "через" {
-            return None;
-        }
-        let (count, place) = tokens.count(at + if is_turned { 2 } else { 1 });
-        let is_working = !is_turned && tokens.get(place).is_some_and(|word| word.starts_with("рабоч"));
-        let place = place + usize::from(is_working);
-        // «Дня через три».
-        let (unit, next) = match is_turned {
-            true => (count.and(tokens.get(at))?, place),
-            false => (tokens.get(place)?, place + 1),
-        };
-        let today = self.today();
-        let is_none = count.is_some_and(|count| count == 0 || count > AHEAD_DAYS_MAX);
-        let day = match unit {
-            _ if is_none && words::is_days(unit) => None,
-            // «Через день» can mean tomorrow and the day after.
-            "день" | "дня" | "дней" | "денек" | "денька" | "деньков" => count
-                .and_then(|days| match is_working {
-                    true => self.working_day(days),
-                    false => today.checked_add_days(Days::new(u64::from(days))),
-                }),
-            "сутки" | "суток" => today.checked_add_days(Days::new(u64::from(count.unwrap_or(1)))),
-            "неделю" | "недели" | "недель" | "недельку" => {
-                today.checked_add_days(Days::new(7 * u64::from(count.unwrap_or(1))))
-            }
-            "месяц" | "месяца" | "месяцев" => {
-                today.checked_add_months(Months::new(count.unwrap_or(1)))
-            }
-            "полгода" => today.checked_add_months(Months::new(6)),
-            "несколько" | "пару" => None,
-            // Hours and minutes are a span.
-            _ => return None,
-        };
-        let day = day.filter(|day| (*day - today).num_days() <= i64::from(AHEAD_DAYS_MAX));
-        Some((day.map_or(Day::Unclear, Day::Ahead), next))
-    }
-
-    fn working_day(&self, days: u32) -> Option<NaiveDate> {
-        let ahead = self.today().iter_days().skip(1).take(AHEAD_DAYS_MAX as usize);
-        ahead.filter(|day| self.calendar.is_working(*day)).nth(days as usize - 1)
-    }
-
     /// «После праздников», «после майских», «после нового года» (P5).
     fn after_holidays(&self, tokens: &Tokens, at: usize, before: &str) -> Option<(Day, usize)> {
         if before != "после" {
@@ -273,7 +196,7 @@ impl Reader<'_> {
     }
 
     /// A day of the calendar; without a year the nearest one that is not long past.
-    fn dated(&self, day: u32, month: u32, year: Option<u32>) -> Day {
+    pub(super) fn dated(&self, day: u32, month: u32, year: Option<u32>) -> Day {
         let on = |year: i32| NaiveDate::from_ymd_opt(year, month, day);
         let today = self.today();
         let date = match year {

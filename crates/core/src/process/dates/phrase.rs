@@ -52,6 +52,15 @@ impl Reader<'_> {
     }
 }
 
+impl Reader<'_> {
+    /// The same of the answer of a client who needs time, where each word of time at the beginning is a day of return.
+    pub fn wrong_return(&self, text: &str) -> Option<Wrong> {
+        let tokens = Tokens::of(text, TOKENS_MAX);
+        let unread = || self.begins_with_unread(&tokens).then_some(Wrong::Unclear);
+        self.wrong_first(text).or_else(unread)
+    }
+}
+
 /// What was read of one date.
 #[derive(Debug, Default)]
 pub(super) struct Phrase {

@@ -12,23 +12,27 @@ const DAYS_MAX: i64 = 3;
 impl Tokens<'_> {
     /// The length, and the token after it.
     pub fn span(&self, at: usize) -> Option<(TimeDelta, usize)> {
-        let (minutes, next) = match self.word(at) {
-            "через" => self.length(at + 1)?,
+        match self.word(at) {
+            "через" => self.length(at + 1),
             unit if self.word(at + 1) == "через" => {
                 let unit = self.unit(unit)?;
-                match self.word(at + 2) {
+                let (minutes, next) = match self.word(at + 2) {
                     "полтора" if unit == 60 => (90, at + 3),
                     _ => self.number(at + 2).map(|(count, next)| (count * unit, next))?,
-                }
+                };
+                bounded(minutes, next)
             }
-            _ => return None,
-        };
-        let span = TimeDelta::minutes(i64::from(minutes));
-        (minutes > 0 && span <= TimeDelta::days(DAYS_MAX)).then_some((span, next))
+            _ => None,
+        }
+    }
+
+    /// «Час», «1 ч 30 мин»: the length, and the token after it.
+    pub fn length(&self, at: usize) -> Option<(TimeDelta, usize)> {
+        self.minutes(at).and_then(|(minutes, next)| bounded(minutes, next))
     }
 
     /// Minutes, and the token after them.
-    fn length(&self, at: usize) -> Option<(u32, usize)> {
+    fn minutes(&self, at: usize) -> Option<(u32, usize)> {
         let word = self.get(at)?;
         match word {
             "полчаса" | "полчасика" => return Some((30, at + 1)),
@@ -96,4 +100,9 @@ impl Tokens<'_> {
         let is_dash = matches!(self.gap(last), "-" | "–" | "—") && self.unit(self.word(end)).is_some();
         is_dash || is_more(end + usize::from(is_joint))
     }
+}
+
+fn bounded(minutes: u32, next: usize) -> Option<(TimeDelta, usize)> {
+    let span = TimeDelta::minutes(i64::from(minutes));
+    (minutes > 0 && span <= TimeDelta::days(DAYS_MAX)).then_some((span, next))
 }

@@ -265,6 +265,11 @@ impl<'a> Tokens<'a> {
         before.is_some_and(|before| matches!(self.word(before), "не" | "кроме" | "ни"))
     }
 
+    /// The first token from here on that may begin the time that somebody needs.
+    pub fn behind_fillers(&self, start: usize) -> usize {
+        (start..self.len()).find(|place| !words::is_filler(self.word(*place))).unwrap_or(self.len())
+    }
+
     /// A word of return stands shortly before.
     pub fn follows_return(&self, place: usize) -> bool {
         (place.saturating_sub(4)..place).any(|place| words::is_return(self.word(place)))

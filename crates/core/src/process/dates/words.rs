@@ -15,6 +15,14 @@ pub(super) enum Which {
     That,
 }
 
+/// A part of a week, a month or a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edge {
+    Beginning,
+    Middle,
+    End,
+}
+
 /// A part of the day that a person names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -97,6 +105,18 @@ pub(super) fn ordinal(word: &str) -> Option<u32> {
 /// «Пятого» in «половина пятого»: the hour that has begun.
 pub(super) fn begun_hour(word: &str) -> Option<u32> {
     ordinal(word).filter(|_| word.ends_with("го"))
+}
+
+/// «начале», «середину», «конца».
+pub(super) fn edge(word: &str) -> Option<Edge> {
+    match word {
+        "начало" | "начала" | "началу" | "начале" => Some(Edge::Beginning),
+        "середина" | "середину" | "середины" | "середине" => {
+            Some(Edge::Middle)
+        }
+        "конец" | "конца" | "концу" | "конце" => Some(Edge::End),
+        _ => None,
+    }
 }
 
 /// «этот», «следующей», «прошлую», «ту».
@@ -285,6 +305,24 @@ pub(super) fn is_minute(word: &str) -> bool {
 /// Words between the parts of a phrase: «завтра, примерно в 11».
 pub(super) fn is_joint(word: &str) -> bool {
     is_time_word(word) || matches!(word, "до" | "после" | "примерно" | "где" | "то" | "ровно" | "же")
+}
+
+/// Before the time that somebody needs: «ещё 3 дня», «хочет примерно неделю», «вернуться в марте».
+pub(super) fn is_filler(word: &str) -> bool {
+    matches!(
+        word,
+        "еще"
+            | "хочет"
+            | "просит"
+            | "взял"
+            | "взяла"
+            | "попросил"
+            | "попросила"
+            | "ближе"
+            | "не"
+            | "раньше"
+    ) || is_joint(word)
+        || is_return(word)
 }
 
 /// Words between two days of which one is meant: «5 или 6 декабря», «с 3 по 5 декабря».

@@ -59,12 +59,14 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
 
 /// L13: a day that cannot be meant is told, and the usual one is not taken in its place.
 fn has_wrong_day(d: &mut Decision, answer: &Answer) -> bool {
-    let may_have_day =
-        matches!(answer.kind, AnswerKind::Doubt | AnswerKind::Instalment | AnswerKind::LongCycle);
-    let Some(said) = answer.why.as_deref().filter(|_| may_have_day && answer.at.is_none()) else {
-        return false;
+    let Some(said) = answer.why.as_deref().filter(|_| answer.at.is_none()) else { return false };
+    let wrong = match answer.kind {
+        AnswerKind::Doubt | AnswerKind::LongCycle => d.wrong_return(said),
+        // «Рассрочка на 6 месяцев» names no day.
+        AnswerKind::Instalment => d.wrong_first(said),
+        _ => None,
     };
-    let Some(wrong) = d.wrong_first(said) else { return false };
+    let Some(wrong) = wrong else { return false };
     d.ask_again(&why::other_day_needed(said, wrong, d.examples().day));
     true
 }
