@@ -159,9 +159,10 @@ impl Reader<'_> {
             *end = next;
         } else if let Some((clock, next)) = clock(tokens, at, before, phrase.has_day()) {
             // «Через день 2 часа» is no time of day.
+            let goes_on = tokens.word(next) == "с" && words::is_rest(tokens.word(next + 1));
             let is_length = phrase.is_ahead && before.is_empty() && words::is_hour(tokens.word(next - 1));
             match before {
-                _ if is_length => phrase.unclear = true,
+                _ if is_length || goes_on => phrase.unclear = true,
                 // «До 18:00» is no time, but «с 11 до 12» begins at one.
                 "до" if phrase.clock.is_none() => phrase.unclear = true,
                 _ => phrase.clock = phrase.clock.or(Some(clock)),

@@ -22,7 +22,8 @@ pub(super) fn clock(tokens: &Tokens, at: usize, before: &str, has_day: bool) -> 
     }
     let has_before = words::is_time_word(before) || matches!(before, "до" | "после");
     if has_before && matches!(word, "час" | "часу") {
-        return Some((Clock { hour: 1, minute: 0, is_exact: false, may_be_day: false }, at + 1));
+        let (minute, next) = minute_behind_hour(tokens, at).unwrap_or((0, at + 1));
+        return Some((Clock { hour: 1, minute, is_exact: false, may_be_day: false }, next));
     }
     if let Some(found) = spoken(tokens, at) {
         return Some(found);
@@ -57,6 +58,7 @@ pub(super) fn clock(tokens: &Tokens, at: usize, before: &str, has_day: bool) -> 
                     || words::is_joint(word)
                     || words::near_day(word).is_some()
                     || words::weekday(word).is_some()
+                    || (word == "через" && words::is_days(tokens.word(tokens.count(after + 1).1)))
             };
             // «В десять семь» is no ten o'clock.
             let is_figure = tokens.is_figures(after)

@@ -81,24 +81,15 @@ impl Tokens<'_> {
             let word = self.word(place);
             words::count(word).is_some()
                 || (self.is_figures(place) && self.is_stray(place, place, self.len()))
-                || matches!(
-                    word,
-                    "полтора"
-                        | "полторы"
-                        | "полчаса"
-                        | "другой"
-                        | "другую"
-                        | "тройку"
-                        | "половиной"
-                        | "четвертью"
-                        | "небольшим"
-                        | "лишним"
-                        | "хвостиком"
-                )
+                || words::is_rest(word)
+                || matches!(word, "полтора" | "полторы" | "полчаса" | "другой" | "другую" | "тройку")
         };
         let is_joint = matches!(self.word(end), "и" | "с" | "или" | "либо");
         let is_dash = matches!(self.gap(last), "-" | "–" | "—") && self.unit(self.word(end)).is_some();
-        is_dash || is_more(end + usize::from(is_joint))
+        // «Через час после урока».
+        let is_after = matches!(self.word(end), "после" | "от" | "до" | "перед")
+            && !matches!(self.word(end + 1), "работы" | "обеда");
+        is_dash || is_after || is_more(end + usize::from(is_joint))
     }
 }
 

@@ -155,7 +155,8 @@ impl<'a> Tokens<'a> {
         let Some(before) = place.checked_sub(1) else { return self.text.starts_with('+') };
         let is_figure = self.is_figures(before);
         let gap = self.gap(before);
-        gap.ends_with(['+', '№', '#']) || (is_figure && matches!(gap, "." | "," | "-" | "/" | ":"))
+        gap.ends_with(['+', '№', '#'])
+            || (is_figure && matches!(gap, "." | "," | "-" | "–" | "—" | "/" | ":"))
     }
 
     /// Something is counted by this number: «10.12 рублей», «5 %», «5 к»; in «5.12 к 15:00» nothing is.
@@ -169,7 +170,9 @@ impl<'a> Tokens<'a> {
 
     /// The ending of an ordinal number stands behind it: «5му», «30-го».
     pub fn has_ending(&self, place: usize) -> bool {
-        matches!(self.gap(place), "-" | "") && self.get(place + 1).is_some_and(words::is_ending)
+        let is_near = matches!(self.gap(place), "-" | "" | "–" | " -" | "- " | " - ");
+        let is_full = || self.gap(place) == " " && self.word(place + 1).chars().count() > 1;
+        (is_near || is_full()) && self.get(place + 1).is_some_and(words::is_ending)
     }
 
     /// A number in figures or words, and the token after it.
@@ -220,6 +223,8 @@ impl<'a> Tokens<'a> {
         let word = self.get(place)?;
         let (day, next) = match words::tens(word) {
             Some(tens) => (tens + words::ordinal(self.get(place + 1)?).filter(|day| *day < 10)?, place + 2),
+            // «Тридцать второго» is no second.
+            None if words::count(self.before(place)).is_some_and(|tens| tens >= 20) => return None,
             None => (words::ordinal(word)?, place + 1),
         };
         let is_named =

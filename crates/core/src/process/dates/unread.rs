@@ -1,9 +1,9 @@
 //! Words of time: months, weeks, holidays, ordinal numbers, «после отпуска», «позже». Beside a time of day that has no
 //! day, one that no part of a date has read makes the phrase asked, so that it never means today. Never reads a date.
-//! Enter at [`Tokens::time_word`].
+//! Enter at [`Tokens::time_word`] and [`Reader::says_time`].
 
 use super::token::Tokens;
-use super::words;
+use super::{Reader, TOKENS_MAX, words};
 
 /// What an unread word of time can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ const CALENDAR: &str = "янв фев февр мар март марта мар
     november december mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday \
     today tomorrow week month day";
 /// Beginnings of words.
-const CALENDAR_STEMS: [&str; 35] = [
+const CALENDAR_STEMS: [&str; 36] = [
     "январ",
     "феврал",
     "апрел",
@@ -56,6 +56,7 @@ const CALENDAR_STEMS: [&str; 35] = [
     "сегодняшн",
     "новогод",
     "рождеств",
+    "сочельн",
     "пасх",
     "масленн",
     "майск",
@@ -77,9 +78,33 @@ const EVENT_STEMS: [&str; 12] = [
     "выпиш",
     "сесси",
 ];
+/// Parts of a day.
+const TIME_STEMS: [&str; 5] = ["утр", "вечер", "ноч", "обед", "полд"];
+/// «После экзаменов».
+const AFTER_STEMS: [&str; 8] =
+    ["экзамен", "родов", "операц", "поездк", "свадьб", "лечен", "переезд", "ремонт"];
 /// «Рассрочка на 6 месяцев», «курс на 3 месяца» last so long.
 const LASTING_STEMS: [&str; 10] =
     ["рассроч", "кредит", "плат", "оплат", "курс", "програм", "обуч", "учеб", "взнос", "срок"];
+
+impl Reader<'_> {
+    /// A text beside a day says a time of day that was not read: «в районе обеда», «ближе к вечеру», «с 9ти».
+    pub fn says_time(&self, text: &str) -> bool {
+        let tokens = Tokens::of(text, TOKENS_MAX);
+        let read = self.read(text);
+        (0..tokens.len()).any(|place| {
+            let (word, start) = (tokens.word(place), tokens.range(place, place + 1).start);
+            let is_number = tokens.is_figures(place) && tokens.is_stray(place, 0, tokens.len());
+            let is_time = is_number
+                || (words::count(word).is_some() && !tokens.is_quantity(place))
+                || (words::is_hour(word) && word != "ч")
+                || TIME_STEMS.iter().any(|stem| word.starts_with(stem))
+                || words::begun_hour(word).is_some()
+                || tokens.half(place).is_some();
+            is_time && !read.iter().any(|found| found.range.contains(&start))
+        })
+    }
+}
 
 impl Tokens<'_> {
     /// What the word is, if it is one of time and may name a day.
@@ -94,10 +119,12 @@ impl Tokens<'_> {
             || begins(&CALENDAR_STEMS)
             || words::ordinal(word).is_some()
             || self.is_roman_month(place)
+            || self.is_misspelt_month(place)
             || (word == "начала" && matches!(self.before(place), "с" | "до" | "после" | "от" | "со"));
         match () {
             () if is_calendar => Some(TimeWord::Calendar),
             () if is_in(EVENTS) || begins(&EVENT_STEMS) => Some(TimeWord::Event),
+            () if self.before(place) == "после" && begins(&AFTER_STEMS) => Some(TimeWord::Event),
             () if word.starts_with("ближайш") && self.word(place + 1) == "время" => {
                 Some(TimeWord::Event)
             }
@@ -155,6 +182,14 @@ impl Tokens<'_> {
         let is_roman =
             matches!(word.len(), 1..=8) && word.chars().all(|c| matches!(c, 'i' | 'v' | 'x' | 'х' | 'і'));
         is_roman && place > 0 && self.is_figures(place - 1) && self.gap(place - 1).len() <= 2
+    }
+
+    /// «5 деко».
+    fn is_misspelt_month(&self, place: usize) -> bool {
+        let number = place.checked_sub(1).filter(|number| matches!(self.gap(*number), "" | " " | "." | "-"));
+        let is_day =
+            number.and_then(|number| self.figure(number, &[1, 2])).is_some_and(|day| (1..=31).contains(&day));
+        is_day && words::begins_month(self.word(place))
     }
 
     /// The word before, if nothing parts them.

@@ -51,6 +51,13 @@ pub(super) fn month(word: &str) -> Option<u32> {
     position(&MONTHS, word).map(|place| place as u32 + 1)
 }
 
+/// «деко», «нояря»: the first letters are those of a month.
+pub(super) fn begins_month(word: &str) -> bool {
+    ["янв", "фев", "мар", "апр", "май", "мая", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"]
+        .iter()
+        .any(|stem| word.starts_with(stem))
+}
+
 /// In any case, and «пн».
 pub(super) fn weekday(word: &str) -> Option<Weekday> {
     const DAYS: [&[&str]; 7] = [
@@ -155,6 +162,11 @@ pub(super) fn is_long_time(word: &str) -> bool {
             | "год"
             | "года"
     )
+}
+
+/// «С половиной», «с лишним»: more than the number that was named.
+pub(super) fn is_rest(word: &str) -> bool {
+    matches!(word, "половиной" | "четвертью" | "небольшим" | "лишним" | "хвостиком")
 }
 
 /// What «через 2» can count that is a day or longer.

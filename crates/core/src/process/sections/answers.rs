@@ -144,7 +144,9 @@ fn call_back(d: &mut Decision, answer: &Answer, why: Option<String>) -> bool {
             let clock = example.with_timezone(&school).format("%H:%M").to_string();
             d.case.order.question.day = Some(day);
             d.say("D5", answers::time_asked(day));
-            d.ask_again(&why::time_of_day_needed(day, from, clock, vars::typed_time(example, school)));
+            let said = why.as_deref().filter(|said| d.process.dates(d.now).says_time(said));
+            let example = vars::typed_time(example, school);
+            d.ask_again(&why::time_of_day_needed(day, said, from, clock, example));
             return false;
         }
         (Extent::TimeOfDay, Some(at)) => match d.case.order.question.day.filter(|_| !cut("D5.that_day")) {
