@@ -1,6 +1,17 @@
-//! Reads the dates and times that people write (L17): «завтра в 11», «30 ноября», «в понедельник вечером», «через
-//! 2 дня», «после праздников». Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the
-//! past is left out. Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
+//! Reads the dates and times that people write (L17):
+//!
+//! | what | read | asked about |
+//! | --- | --- | --- |
+//! | day of a month | «30 ноября», `30.11`, «5-го», «к двадцать третьему», beside a time `5/12` | «к 5», `5,12`, «3-4 декабря», «5.XII» |
+//! | near day, weekday | «завтра», «в пятн.», «в следующий вторник» | «в ту пятницу», «через пятницу», «в первую пятницу месяца» |
+//! | from today | «через 2 дня», «дня через три», «через неделю», «через 1 ч 30 мин», «через 1:30» | «через день», «через час-полтора» |
+//! | part of a time | «в конце недели», «до середины декабря», «после праздников» | what has begun: on the 30th «в конце месяца» |
+//! | time of day | «в 11», «к трём», «в половине пятого», «без пяти двенадцать», «вечером» | «в 8», «до 18:00» |
+//! | time that a client needs | «3 дня», «неделю», «дней 5» ([`Reader::term`]) | «2-3 дня», «до отпуска» |
+//!
+//! Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the past is left out. A time of day
+//! beside which a number or a word of time was not read («в январе в 13») is unclear, too: it never means today.
+//! Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
 
 mod ahead;
 mod clock;

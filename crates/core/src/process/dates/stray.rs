@@ -61,7 +61,7 @@ impl Tokens<'_> {
     }
 
     /// A word of the calendar right before or behind: «в субботу в январе», «в первую пятницу месяца»; an event only
-    /// after a word like «после».
+    /// after a word like «после», where no comma parts it.
     fn is_beside_time_word(&self, start: usize, end: usize, free: usize) -> bool {
         let mut before = start;
         while before > free && self.joins_next(before - 1) {
@@ -72,16 +72,20 @@ impl Tokens<'_> {
         }
         let behind =
             self.behind_joints(end).filter(|place| (end..=*place).all(|next| self.joins_next(next - 1)));
-        let is_doubt = |place: usize| match self.time_word(place) {
+        // «Обещала в пятницу, после зарплаты» says why.
+        let is_parted = |from: usize, to: usize| (from..to).any(|place| self.gap(place).contains([',', '(']));
+        let is_doubt = |place: usize, is_parted: bool| match self.time_word(place) {
             Some(TimeWord::Calendar) => true,
-            Some(TimeWord::Event) => matches!(self.before(place), "после" | "до"),
+            Some(TimeWord::Event) => !is_parted && matches!(self.before(place), "после" | "до"),
             None => false,
         };
         // «Первого или второго».
         let is_choice =
             words::is_choice(self.word(end)) && self.joins_next(end) && end > 0 && self.joins_next(end - 1);
-        let is_second = is_choice && words::ordinal(self.word(end + 1)).is_some() && is_doubt(end + 1);
-        is_second || (before < start && is_doubt(before)) || behind.is_some_and(is_doubt)
+        let is_second = is_choice && words::ordinal(self.word(end + 1)).is_some() && is_doubt(end + 1, false);
+        is_second
+            || (before < start && is_doubt(before, is_parted(before, start)))
+            || behind.is_some_and(|place| is_doubt(place, is_parted(end - 1, place)))
     }
 
     fn has_stray_before(&self, start: usize, free: usize) -> bool {
