@@ -166,7 +166,7 @@ impl Answers {
             .find_map(|words| self.reason_in(words));
         let moment = match text(self.date_field) {
             Some(date) => field_moment(date, dates),
-            None => why.and_then(|why| moment(dates.meant(why)?.named, dates)),
+            None => why.and_then(|why| moment(named(kind, why, dates)?.named, dates)),
         };
         let (at, extent) = moment.unzip();
         Some(Answer {
@@ -189,7 +189,7 @@ impl Answers {
     /// asked for it.
     pub fn from_result(&self, text: &str, dates: &Reader) -> Option<Answer> {
         match self.kind_of(text) {
-            Some((kind, rest)) => self.with_date(kind, rest, dates.meant(rest), dates),
+            Some((kind, rest)) => self.with_date(kind, rest, named(kind, rest, dates), dates),
             None => time_alone(text, dates),
         }
     }
@@ -197,7 +197,8 @@ impl Answers {
     /// The answer in a note, where a date further on may be anything: it has to follow the first words.
     pub fn from_note(&self, text: &str, dates: &Reader) -> Option<Answer> {
         let (kind, rest) = self.kind_of(text)?;
-        let first = dates.meant(rest).filter(|found| trim_marks(&rest[..found.range.start]).is_empty());
+        let first =
+            named(kind, rest, dates).filter(|found| trim_marks(&rest[..found.range.start]).is_empty());
         self.with_date(kind, rest, first, dates)
     }
 
@@ -265,6 +266,17 @@ fn time_alone(text: &str, dates: &Reader) -> Option<Answer> {
     let (at, extent) = moment(found.named, dates)?;
     let whole = extent != Extent::Day && beside.iter().all(|part| trim_marks(part).is_empty());
     whole.then(|| Answer { at: Some(at), extent, ..bare(AnswerKind::CallBack) })
+}
+
+/// The date that is meant; where the client thinks, also the time that he needs for it: «думает 3 дня».
+fn named(kind: AnswerKind, text: &str, dates: &Reader) -> Option<Found> {
+    let meant = dates.meant(text);
+    match meant {
+        Some(found) if found.of_return => Some(found),
+        meant => {
+            Some(kind).filter(|kind| *kind == AnswerKind::Doubt).and_then(|_| dates.term(text)).or(meant)
+        }
+    }
 }
 
 fn bare(kind: AnswerKind) -> Answer {

@@ -87,7 +87,7 @@ phrases! {
         day_needed(said: Quote, wrong: Words, example: Words);
         other_day_needed(said: Quote, wrong: Words, example: Words);
         time_needed(said: Quote, wrong: Words, example: Words);
-        time_of_day_needed(day: Day, from: Time, clock: Words, example: Words);
+        time_of_day_needed(day: Day, said: Quote, from: Time, clock: Words, example: Words);
         not_understood(said: Quote, example: Words);
         time_refused(named: Time, past: Flag, offered: Time);
         pay_day_needed(said: Quote, wrong: Words, example: Words);
