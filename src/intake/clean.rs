@@ -120,6 +120,9 @@ impl Broom {
             phone_confirmed: _,
             email_bad: _,
             guessed: _,
+            read: _,
+            // Only compared.
+            carries: _,
             by: _,
             alike: _,
         } = facts;

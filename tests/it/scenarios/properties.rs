@@ -229,6 +229,7 @@ fn facts(
         client: ClientFacts {
             phone: phone.map(Phone::parse),
             email: Some("maria@client.example".to_owned()),
+            read: confirmed == Confirmed::Yes,
             ..ClientFacts::default()
         },
         ..OrderFacts::default()
@@ -255,6 +256,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
             phone: phone.map(Phone::parse),
             email: Some("maria@client.example".to_owned()),
             email_bad: email_bad == Confirmed::Yes,
+            read: true,
             ..ClientFacts::default()
         }),
         Happening::Call { n, direction, outcome, reached, seconds } => Event::Call(CallResult {
