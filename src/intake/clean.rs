@@ -288,6 +288,20 @@ mod tests {
     }
 
     #[test]
+    fn no_address_is_longer_than_addresses_are() {
+        for (name, is_address) in
+            [(254 - "@client.example".len(), true), (255 - "@client.example".len(), false)]
+        {
+            let email = format!("{}@client.example", "a".repeat(name));
+            let mut signal =
+                Signal::ClientSeen(ClientFacts { email: Some(email.clone()), ..ClientFacts::default() });
+            clean(&mut signal);
+            let Signal::ClientSeen(facts) = signal else { panic!() };
+            assert_eq!((facts.email.is_some(), facts.email_typed.is_some()), (is_address, !is_address));
+        }
+    }
+
+    #[test]
     fn what_is_clean_stays_as_it_is() {
         let mut signal = seen("Мария 8 (903) 555-01-27");
         let Signal::OrderSeen(seen) = &mut signal else { panic!() };

@@ -147,6 +147,7 @@ impl Mention {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::event::ClientFacts;
 
     #[track_caller]
     fn check(text: &str, expected: bool) {
@@ -170,6 +171,30 @@ mod tests {
         check("id=412900771", false);
         check("n=12", false);
         check("", false);
+    }
+
+    #[test]
+    fn what_only_a_report_or_a_joined_order_told_is_of_the_person_too() {
+        let (mut client, texts) = (Client::new("c-1".into()), crate::message::library::Library::shipped());
+        let told = |email: &str, guessed| ClientFacts {
+            email: Some(email.to_owned()),
+            guessed,
+            ..ClientFacts::default()
+        };
+        client.told_by(&"gc-1".into(), &told("anna@example.com", false), &texts);
+        client.told_by(&"gc-1".into(), &told("new@example.com", false), &texts);
+        client.join(&"gc-2".into(), &BTreeSet::new(), crate::process::At::UNIX_EPOCH);
+        client.told_by(&"gc-2".into(), &told("petr@example.com", true), &texts);
+        client.unconfirmed.retain(|one| one.value != "petr@example.com");
+        let known = Mention::of(&client);
+        let all: Vec<&str> = known.emails.iter().map(String::as_str).collect();
+        assert_eq!(all, ["anna@example.com", "new@example.com", "petr@example.com"]);
+        for (email, waits) in
+            [("New@example.com", true), ("anna@example.com", false), ("x@example.com", false)]
+        {
+            let typed = Mention::typed(None, Some(email)).expect("an address");
+            assert_eq!(typed.is_unconfirmed(&client), waits, "{email}");
+        }
     }
 
     #[test]

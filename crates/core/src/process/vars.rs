@@ -98,7 +98,12 @@ pub(super) fn for_letter(mut vars: Vars) -> Vars {
         number.clone_from(id);
     }
     let ClientVars { phone_words, phone_typed, email_typed, .. } = &mut vars.client;
-    let typed = [called, phone_words, phone_typed, email_typed, &mut vars.who];
+    // What was typed where a number should be is said to be none: only if it is nothing else.
+    let is_typed = |c: char| c.is_ascii_digit() || " \u{a0}+()-.–_*xX".contains(c);
+    if !phone_typed.chars().all(is_typed) {
+        phone_typed.clear();
+    }
+    let typed = [called, phone_words, email_typed, &mut vars.who];
     typed.into_iter().chain(source.values_mut()).filter(|text| is_unsafe(text)).for_each(String::clear);
     vars
 }

@@ -42,12 +42,12 @@ impl Client {
         (facts.read && !facts.guessed && is_his) || cut("L11.told")
     }
 
-    /// What the facts tell and nobody has confirmed.
-    pub fn waits_for(&self, facts: &ClientFacts) -> bool {
-        let phone = facts.phone.as_ref();
-        let numbers = phone.into_iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
-        let told: Vec<&String> = numbers.chain(&facts.email).chain(&facts.name).collect();
-        self.unconfirmed.iter().any(|one| told.contains(&&one.value))
+    /// Whether something waits that did not wait in `before`.
+    pub fn has_new_to_confirm(&self, before: &Client) -> bool {
+        let is_old = |one: &Unconfirmed| {
+            before.unconfirmed.iter().any(|old| (old.detail, &old.value) == (one.detail, &one.value))
+        };
+        !self.unconfirmed.iter().all(is_old)
     }
 
     /// A number or an address. A new one that is believed goes first; a known one keeps its position: platforms repeat
@@ -106,7 +106,7 @@ pub(super) fn holds_words<'a>(name: &str, parts: impl Iterator<Item = &'a String
 }
 
 fn words(name: &str) -> Vec<String> {
-    let plain = name.to_lowercase().replace('ё', "е");
+    let plain = name.to_lowercase().replace('\u{451}', "\u{435}");
     let mut words: Vec<String> = plain.split_whitespace().map(str::to_owned).collect();
     words.sort();
     words
@@ -144,11 +144,12 @@ mod tests {
         let told = said(false, "7", "Вор", "8 900 555-01-02", "thief@evil.example");
         let before = Client { unconfirmed: Vec::new(), ..client.clone() };
         assert!(!client.learn(&told), "nothing that counts");
-        assert!(client.waits_for(&told));
+        assert!(client.has_new_to_confirm(&before));
         assert_eq!(Client { unconfirmed: Vec::new(), ..client.clone() }, before);
         assert_eq!(client.unconfirmed.len(), 3);
+        let once = client.clone();
         client.learn(&told);
-        assert_eq!(client.unconfirmed.len(), 3, "once");
+        assert_eq!((client.unconfirmed.len(), client.has_new_to_confirm(&once)), (3, false), "once");
 
         let mut asked = client.clone();
         assert!(!asked.learn(&said(true, "7", "Мария", "8 900 555-01-01", "maria@client.example")));

@@ -226,19 +226,14 @@ fn on_client(d: &mut Decision, facts: &ClientFacts) {
     }
 }
 
-/// F100: what only a report told of a known client does not count, and GetCourse is asked. Whether anything is new of it.
+/// F100: what only a report told of a known client does not count, and GetCourse is asked, once. Whether anything is new of
+/// it.
 fn ask_person(d: &mut Decision, known: &Client, facts: &ClientFacts) -> bool {
-    let client = &d.case.client;
-    if facts.read || !client.waits_for(facts) {
-        return false;
-    }
-    let mut waiting = client.unconfirmed.iter();
-    let is_new = waiting
-        .any(|one| known.unconfirmed.iter().all(|old| (old.detail, &old.value) != (one.detail, &one.value)));
-    if is_new {
+    let is_new = d.case.client.has_new_to_confirm(known);
+    if is_new && !facts.read {
         d.say("L11", orders::unconfirmed());
+        d.read_person();
     }
-    d.read_person();
     is_new
 }
 
