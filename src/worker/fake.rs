@@ -191,6 +191,12 @@ impl Bench {
         self.run_for(TimeDelta::milliseconds(10)).await;
     }
 
+    /// As [`Self::work`], with a lease that outlives every test.
+    pub async fn work_for_a_day(&mut self) {
+        self.work().await;
+        self.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+    }
+
     /// Starts the chores, too.
     pub async fn do_chores(&mut self) {
         let site = self.site.clone();

@@ -272,8 +272,7 @@ fn notice_loss(bench: &Bench) {
 #[tokio::test(start_paused = true)]
 async fn what_was_about_to_be_marked_is_given_to_a_store_that_has_lost_it_and_what_was_revoked_is_not() {
     let mut bench = Bench::open().await;
-    bench.work().await;
-    bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+    bench.work_for_a_day().await;
     // Both wait for their turn, with no mark in the store.
     bench.mail.gives_turns(0);
     let letters = vec![DeliveryOp::Add(letter("gc-1.1")), DeliveryOp::Add(letter("gc-2.1"))];
@@ -296,8 +295,7 @@ async fn what_was_about_to_be_marked_is_given_to_a_store_that_has_lost_it_and_wh
 #[tokio::test(start_paused = true)]
 async fn what_was_in_flight_when_its_owner_ended_is_given_to_a_store_that_has_lost_it() {
     let mut bench = Bench::open().await;
-    bench.work().await;
-    bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+    bench.work_for_a_day().await;
     bench.mail.gives_turns(0);
     bench.commit(Unit { deliveries: vec![DeliveryOp::Add(letter("gc-1.1"))], ..Unit::default() }).await;
     bench.run_for(TimeDelta::seconds(1)).await;
@@ -325,8 +323,7 @@ async fn what_the_record_of_an_order_waits_for_is_given_back_whatever_it_needs()
         let body = serde_json::to_vec(&order).expect("an order");
         let put = vec![Put { key: "order/gc-1".to_owned(), expect: 0, body }];
         bench.commit(Unit { put, ..Unit::default() }).await;
-        bench.work().await;
-        bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+        bench.work_for_a_day().await;
         bench.crm.answers([Err(Fault::Later { why: "busy".to_owned(), after_ms: Some(60_000) })]);
         bench.commit(Unit { deliveries: vec![DeliveryOp::Add(note("gc-1.1"))], ..Unit::default() }).await;
         bench.run_for(TimeDelta::seconds(1)).await;
@@ -343,8 +340,7 @@ async fn what_the_record_of_an_order_waits_for_is_given_back_whatever_it_needs()
 async fn what_came_back_and_is_not_needed_when_its_turn_comes_does_not_leave() {
     for is_needed in [true, false] {
         let mut bench = Bench::open().await;
-        bench.work().await;
-        bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+        bench.work_for_a_day().await;
         bench.mail.gives_turns(0);
         bench.commit(Unit { deliveries: vec![DeliveryOp::Add(letter("gc-1.1"))], ..Unit::default() }).await;
         bench.run_for(TimeDelta::seconds(1)).await;
@@ -371,8 +367,7 @@ async fn what_came_back_and_is_not_needed_when_its_turn_comes_does_not_leave() {
 async fn tries_that_were_cut_off_by_the_end_of_their_owner_make_no_later_one_wait() {
     for is_lost in [false, true] {
         let mut bench = Bench::open().await;
-        bench.work().await;
-        bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+        bench.work_for_a_day().await;
         bench.crm.hangs(true);
         add(&bench, [crm("gc-1.1", "c-1")]).await;
         bench.run_for(TimeDelta::seconds(1)).await;

@@ -13,6 +13,7 @@ const REVOKED_MAX: usize = 16;
 
 impl Decision<'_> {
     pub fn ask(&mut self, ask: Ask) -> CommandId {
+        self.make_room(&ask);
         let order = &mut self.case.order;
         order.issued += 1;
         let id = CommandId::new(&order.id, order.issued, &ask);
@@ -112,9 +113,12 @@ impl Decision<'_> {
 
     /// Revokes pending commands. A task that may be in flight is remembered: its receipt closes it.
     pub fn revoke_where(&mut self, holds: impl Fn(&Pending) -> bool) {
+        let unsent = self.case.order.unsent.iter();
+        self.revoke_ids(unsent.filter(|(_, pending)| holds(pending)).map(|(id, _)| id.clone()).collect());
+    }
+
+    pub(super) fn revoke_ids(&mut self, gone: Vec<CommandId>) {
         let order = &mut self.case.order;
-        let gone: Vec<CommandId> =
-            order.unsent.iter().filter(|(_, pending)| holds(pending)).map(|(id, _)| id.clone()).collect();
         for id in gone.into_iter().filter(|_| !cut("L4.revoke")) {
             let pending = order.unsent.remove(&id);
             let task =

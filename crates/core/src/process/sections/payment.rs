@@ -100,7 +100,8 @@ fn hold(d: &mut Decision) {
     d.set(Timer::ConfirmPayment, d.now + minutes(d.figures().payment.confirm_minutes));
 }
 
-/// No answer from GetCourse yet: asks again with growing pauses; the third time the head is informed.
+/// No answer from GetCourse yet: asks again with growing pauses; the third time the head is informed, if he is not
+/// asked already.
 fn confirm_again(d: &mut Decision) {
     let Wait::Held(held) = &mut d.case.order.wait else { return };
     held.asked += 1;
@@ -108,7 +109,7 @@ fn confirm_again(d: &mut Decision) {
     d.read_order();
     ask_head(d);
     if asked == 3
-        && d.process.reads_orders
+        && !is_for_head(d)
         && let Some(head) = d.head()
     {
         let due = d.work_minutes(60);
