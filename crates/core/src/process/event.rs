@@ -145,6 +145,9 @@ impl OrderFacts {
     }
 }
 
+/// Numbers or addresses of one field of a contact that are looked at.
+const CARRIED_MAX: usize = 30;
+
 /// Facts of a person; absent means «not reported».
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -175,7 +178,13 @@ pub struct ClientFacts {
     pub phone_confirmed: Option<bool>,
     /// The e-mail bounced, as reported by the mail server.
     pub email_bad: bool,
-    /// A number or an address alone named the person: what differs from the record comes after it (F100).
+    /// Read in GetCourse or in the CRM: what is new of it counts. Otherwise it is somebody's word (F100).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read: bool,
+    /// Further numbers and addresses of a contact in the CRM: one that waits for a word is confirmed by it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub carries: BTreeSet<String>,
+    /// A number or an address alone named the person: what differs from the record waits (F100).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub guessed: bool,
     /// What named the person then (Q4).
@@ -184,6 +193,20 @@ pub struct ClientFacts {
     /// Other persons with the same number or address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Alike>,
+}
+
+impl ClientFacts {
+    /// The further numbers (`PHONE`) or addresses (`EMAIL`) of a contact.
+    pub fn carry<'a>(&mut self, code: &str, values: impl Iterator<Item = &'a str>) {
+        let read = |value: &str| match code {
+            "PHONE" => Phone::parse(value).e164,
+            "EMAIL" => Some(value.to_lowercase()),
+            _ => None,
+        };
+        let known = self.phone.iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
+        let known: BTreeSet<String> = known.chain(&self.email).cloned().collect();
+        self.carries.extend(values.take(CARRIED_MAX).filter_map(read).filter(|value| !known.contains(value)));
+    }
 }
 
 /// Another person with the same number or address (F100).

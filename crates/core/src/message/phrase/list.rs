@@ -300,6 +300,8 @@ phrases! {
         closed;
         nothing_new;
         client_nothing_new;
+        unconfirmed;
+        confirm_by_hand(values: Words);
         new_sum(sum: Words);
         status(status: Words);
     }

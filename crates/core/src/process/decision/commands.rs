@@ -63,8 +63,17 @@ impl Decision<'_> {
 
     /// Reads the order back, once at a time; where nothing can be read, a person looks (L4).
     pub fn read_order(&mut self) {
+        self.read(ReadBack::Order);
+    }
+
+    /// The same with its buyer (F100).
+    pub fn read_person(&mut self) {
+        self.read(ReadBack::Person);
+    }
+
+    fn read(&mut self, what: ReadBack) {
         if self.process.reads_orders && !self.is_unsent(AskKind::ReadBack) {
-            self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadBack(ReadBack::Order)));
+            self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadBack(what)));
         }
     }
 
