@@ -124,12 +124,14 @@ fn store_lost(site: &Site, now: At) -> Option<Trouble> {
 /// Platforms that call an address of before, or one that is wrong: perhaps they were forgotten when the secret
 /// was changed.
 fn addresses(site: &Site, now: At, found: &mut Vec<Trouble>) {
+    let unrouted = site.tally.unrouted.all().into_iter();
+    let unrouted = unrouted.map(|seen| (TroubleKind::CallersUnrouted, seen));
     let (old, refused) = (site.tally.old_addresses.all(), site.tally.refused_by.all());
     let old = old.into_iter().map(|seen| (TroubleKind::AddressesOld, seen));
     let refused = refused.into_iter().filter(|(_, (_, last))| now - *last < SHOWN);
     let refused = refused.map(|seen| (TroubleKind::RequestsRefused, seen));
-    found.extend(old.chain(refused).map(|(kind, (platform, (count, last)))| {
-        let why = format!("the last request came at {}", last.to_rfc3339_opts(SecondsFormat::Secs, true));
+    found.extend(old.chain(refused).chain(unrouted).map(|(kind, (platform, (count, last)))| {
+        let why = format!("the last one came at {}", last.to_rfc3339_opts(SecondsFormat::Secs, true));
         Trouble::new(kind, count, why, now).at(platform)
     }));
 }

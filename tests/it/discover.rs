@@ -238,6 +238,19 @@ async fn an_account_that_refuses_makes_one_finding() {
     }
 }
 
+/// F45: too many requests of others are no mistake of the files.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_says_later_makes_a_warning() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let text = std::fs::read_to_string(bench.config().join(FILE)).expect("it is there");
+    let url = text.split("[amocrm]\nurl = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let later = answering("429 Too Many Requests", "text/html", "").await;
+    bench.edit(FILE, url.expect("an address"), &later);
+    let said = bench.run(&["check", "--online"]).await;
+    assert_eq!((said.code(), said.err().as_str()), (Some(0), ""));
+    assert!(said.out().contains("amocrm: not compared: amoCRM answers 429"), "{}", said.out());
+}
+
 /// Users are shown to administrators only; everything else is still compared.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_of_no_administrator_hides_the_users_only() {

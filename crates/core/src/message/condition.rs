@@ -181,7 +181,10 @@ fn faults_of(
     let env: Environment<'_> = environment();
     let expression = match env.compile_expression(source) {
         Ok(expression) => expression,
-        Err(error) => return vec![(format!("not an expression: {}", said(&error)), allowed.to_owned())],
+        Err(error) => {
+            let hint = if has_lone_sign(source) { "`==` compares, `=` does not: " } else { "" };
+            return vec![(format!("not an expression: {}", said(&error)), format!("{hint}{allowed}"))];
+        }
     };
     // A template around it is walked like any other.
     let found = check::faults(&env, &format!("{{{{ {source} }}}}"), names);
@@ -192,6 +195,22 @@ fn faults_of(
         Ok(()) => Vec::new(),
         Err(error) => vec![(format!("cannot be evaluated: {}", said(&error)), allowed.to_owned())],
     }
+}
+
+/// A `=` outside of quotes that belongs to no `==`, `!=`, `<=` or `>=`.
+fn has_lone_sign(source: &str) -> bool {
+    let (mut quote, mut before) = (None, ' ');
+    let mut letters = source.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match quote {
+            Some(open) if letter == open => quote = None,
+            None if matches!(letter, '\'' | '"') => quote = Some(letter),
+            None if letter == '=' && !"=!<>".contains(before) && letters.peek() != Some(&'=') => return true,
+            _ => {}
+        }
+        before = letter;
+    }
+    false
 }
 
 fn names() -> Names {
@@ -319,6 +338,8 @@ mod tests {
         wrong("form == 'x'", "is `source.form` meant?");
         wrong("order.offers", "unknown variable");
         wrong("offer ==", "not an expression");
+        wrong("sorce.utm_source = 'direct'", "`==` compares, `=` does not");
+        wrong("offer == '5' and source.page = 'a'", "`==` compares, `=` does not");
         wrong("offer }} {{ line", "not an expression");
         wrong("offer | nofilter", "unknown filter");
         wrong("cost_sum in 5", "cannot be evaluated");

@@ -166,7 +166,10 @@ fn summary(body: &Value, at: At) -> Result<Signal, Undecodable> {
         Some(2) => Some(Direction::Outbound),
         _ => None,
     };
-    let said = moment(&body["end_time"]);
+    let (said, created) = (moment(&body["end_time"]), moment(&body["create_time"]));
+    if said.or(created).is_none() {
+        return Err(Undecodable("neither create_time nor end_time".to_owned()));
+    }
     // Without an end only the arrival shows when it ended, and nothing how long it was.
     let ended_at = said.unwrap_or(at);
     let (from, to) = (&body["from"], &body["to"]);
@@ -182,7 +185,7 @@ fn summary(body: &Value, at: At) -> Result<Signal, Undecodable> {
         direction,
         outcome,
         talk_seconds,
-        started_at: moment(&body["create_time"]).unwrap_or(ended_at),
+        started_at: created.unwrap_or(ended_at),
         ended_at,
         client_number: wire::phone(&client["number"]),
         extension: wire::text(&manager["extension"]),

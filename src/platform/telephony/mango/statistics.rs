@@ -104,7 +104,12 @@ fn refused(status: u16, body: &Value) -> Fault {
 fn read(table: &str, now: At) -> Reading {
     let (mut calls, mut unread) = (Vec::new(), 0);
     for line in table.lines().filter(|line| !line.trim().is_empty()) {
-        match summary(line).map(|summary| decode::signal("events/summary", &summary, now)) {
+        let signal = |summary: Value| match summary["end_time"] == 0 {
+            // It is in progress.
+            true => Ok(Signal::Nothing { what: "a call without an end".to_owned() }),
+            false => decode::signal("events/summary", &summary, now),
+        };
+        match summary(line).map(signal) {
             Some(Ok(Signal::CallSeen(call))) => calls.push(*call),
             Some(_) => {}
             None => unread += 1,
