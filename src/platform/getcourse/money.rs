@@ -13,7 +13,7 @@ pub struct Amount {
 pub struct NotMoney;
 
 /// Words and signs → ISO codes; a longer one comes before its own beginning.
-const CURRENCIES: [(&str, &str); 22] = [
+const CURRENCIES: [(&str, &str); 30] = [
     ("рублей", "RUB"),
     ("рубля", "RUB"),
     ("рубль", "RUB"),
@@ -23,10 +23,18 @@ const CURRENCIES: [(&str, &str); 22] = [
     ("р", "RUB"),
     ("₽", "RUB"),
     ("rub", "RUB"),
+    ("rur", "RUB"),
+    ("us$", "USD"),
+    ("долларов", "USD"),
+    ("доллара", "USD"),
+    ("доллар", "USD"),
+    ("долл", "USD"),
     ("$", "USD"),
     ("usd", "USD"),
     ("€", "EUR"),
+    ("евро", "EUR"),
     ("eur", "EUR"),
+    ("uzs", "UZS"),
     ("₸", "KZT"),
     ("kzt", "KZT"),
     ("тенге", "KZT"),
@@ -183,6 +191,11 @@ mod tests {
             ("26 600 рублей 00 копеек", 2_660_000, Some("RUB")),
             ("26 600 руб. 50 коп.", 2_660_050, Some("RUB")),
             ("26600=", 2_660_000, None),
+            ("15 евро", 1_500, Some("EUR")),
+            ("100 долл.", 10_000, Some("USD")),
+            ("US$100", 10_000, Some("USD")),
+            ("1000 RUR", 100_000, Some("RUB")),
+            ("1 000 UZS", 100_000, Some("UZS")),
             ("26 600-00", 2_660_000, None),
             ("12 000 тг", 1_200_000, Some("KZT")),
             ("99,9 Br", 9_990, Some("BYN")),

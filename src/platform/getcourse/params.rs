@@ -148,7 +148,12 @@ fn body(request: &RawRequest) -> Result<Vec<(String, String)>, Unread> {
 
 fn form(bytes: &[u8]) -> Result<Vec<(String, String)>, TooMuch> {
     let pairs = bounded::form(bytes, &EVENT)?.into_iter();
-    Ok(pairs.map(|(name, value)| (name.trim().to_lowercase(), value.into_owned())).collect())
+    Ok(pairs.map(|(name, value)| (without_entity(name.trim()).to_lowercase(), value.into_owned())).collect())
+}
+
+/// An address that was copied from a page has `&amp;` between its parameters.
+fn without_entity(name: &str) -> &str {
+    name.strip_prefix("amp;").unwrap_or(name)
 }
 
 fn json(body: &[u8]) -> Result<Vec<(String, String)>, Unread> {
@@ -225,6 +230,7 @@ mod tests {
         let digest = Params::read(&query).unwrap().digest();
         for other in [
             request("phone=%2B79035550127&number=12041+&secret=other", "", ""),
+            request("number=12041&amp;phone=%2B79035550127&amp;secret=k7Q2m", "", ""),
             request("", "application/x-www-form-urlencoded", "number=12041&phone=%2B79035550127&city="),
             request("", "application/json", r#"{"number":12041,"phone":"+79035550127","city":null}"#),
             request("", "text/plain", r#" {"number":"12041","phone":"+79035550127"}"#),
