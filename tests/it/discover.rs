@@ -324,6 +324,7 @@ async fn init_reads_the_account_before_it_writes() {
     assert_eq!(made.code(), Some(0), "{}", made.err());
     let file = std::fs::read_to_string(folder.join("schools/moja/school.toml")).expect("it is written");
     assert!(file.contains("[managers.irina]") && file.contains("account_id = 31877554\n"), "{file}");
+    assert!(file.contains("\n#[amocrm.pipelines.revival]\n"), "offered, and not switched on: {file}");
     let variables = std::fs::read_to_string(folder.join("env")).expect("it is written");
     assert!(variables.contains("\nDEMO_AMOCRM_TOKEN=\n"), "{variables}");
     std::fs::write(folder.join("schools/moja/school.toml"), filled_in(&file)).expect("writable");
