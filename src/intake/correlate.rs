@@ -13,8 +13,8 @@ use crate::link;
 use crate::platform::marker;
 use crate::process::event::{Answer, AnswerKind, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
-    At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, OrderId, ReadBack, RefusalReason,
-    Stage, TaskId,
+    At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, ReadBack,
+    RefusalReason, Stage, TaskId,
 };
 use crate::signal::*;
 use crate::store::{Put, StoreResult};
