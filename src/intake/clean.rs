@@ -178,7 +178,7 @@ impl Broom {
                 self.line("source", &mut value, LABEL_MAX);
                 (name, value)
             })
-            .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+            .filter(|(name, _)| !name.is_empty())
             .collect();
     }
 

@@ -11,10 +11,10 @@ use super::typed_in_crm;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
-use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
+use crate::process::event::{Answer, AnswerKind, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
-    At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, OrderId, ReadBack, RefusalReason,
-    Stage, TaskId,
+    At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, ReadBack,
+    RefusalReason, Stage, TaskId,
 };
 use crate::signal::*;
 use crate::store::{Put, StoreResult};
@@ -206,11 +206,13 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let dates = school.process.dates(seen.updated_at.unwrap_or(now));
     let answer = school.answers.from_field(fields, &dates).map(|answer| signed(answer, by.as_ref()));
     let news = last_seen.lead(seen, answer, school.answers.typed(fields));
+    let mapped = |(pipeline, status)| stage(school, role, pipeline, status);
+    let moved = news.stage.and_then(mapped).map(|(stage, _)| stage);
     let of_stage = news.stage.and_then(|(_, status)| school.answers.from_stage(status));
+    let of_stage = of_stage.filter(|answer| !is_own_move(&record, role, moved, answer.kind));
     if (news.answer.is_some() || of_stage.is_some()) && !seen.read {
         return Ok(read());
     }
-    let mapped = |(pipeline, status)| stage(school, role, pipeline, status);
     let (stage, pipeline) = news.stage.and_then(mapped).unzip();
     let change = LeadChange {
         role,
@@ -232,6 +234,14 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
         puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
         ..Aims::default()
     })
+}
+
+/// F20: the order stands in this stage itself, and the answer that it means counts already: the CRM shows our own
+/// move.
+fn is_own_move(order: &Order, role: LeadRole, to: Option<Stage>, means: AnswerKind) -> bool {
+    let stands = to.is_some() && order.leads.get(&role).copied() == to;
+    let counts = means != AnswerKind::Promise || order.promise.is_some();
+    stands && counts
 }
 
 fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {

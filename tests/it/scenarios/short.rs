@@ -68,7 +68,7 @@ struct ShortOrder {
     status: Option<String>,
     offers: Vec<String>,
     positions: Option<String>,
-    /// Roubles.
+    /// Roubles; below zero: nobody has told it.
     cost: Option<i64>,
     paid: Option<i64>,
     /// The currency of what is paid, if it is said.
@@ -148,7 +148,7 @@ impl ShortOrder {
             status: self.status.map(|status| word(&status)).transpose()?,
             offers: self.offers,
             positions: said(self.positions),
-            cost: money(self.cost),
+            cost: money(self.cost.filter(|sum| *sum >= 0)),
             paid: self.paid.map(|sum| Money::new(sum * 100, self.paid_in.as_deref().unwrap_or_default())),
             left: money(self.left),
             payment_link: said(self.link),

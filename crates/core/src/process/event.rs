@@ -107,7 +107,7 @@ pub struct OrderFacts {
     /// The sales pipeline of a lead that a person made, if it is not the usual one (G9).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<u64>,
-    /// The facts of the source for the note (G5): utm, page, form, promocode.
+    /// The facts of the source for the note (G5): utm, page, form, promocode. Empty: there is none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub source: BTreeMap<String, String>,
     /// True if read back from GetCourse, or trusted by the school's setting. Unconfirmed money stops dialling
@@ -119,10 +119,21 @@ pub struct OrderFacts {
     pub client: ClientFacts,
 }
 
+/// An empty label says that there is none, and takes back nothing.
+pub(super) fn add_labels(source: &mut BTreeMap<String, String>, told: &BTreeMap<String, String>) {
+    for (name, value) in told {
+        match value.is_empty() {
+            true => drop(source.entry(name.clone()).or_default()),
+            false => drop(source.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
 impl OrderFacts {
     /// These facts, and what an earlier report said and they do not. Its money counts for itself: status, paid, left.
     pub fn over(self, earlier: &OrderFacts) -> Self {
-        let source = earlier.source.clone().into_iter().chain(self.source).collect();
+        let mut source = earlier.source.clone();
+        add_labels(&mut source, &self.source);
         Self {
             gc_id: self.gc_id.or_else(|| earlier.gc_id.clone()),
             number: self.number.or_else(|| earlier.number.clone()),

@@ -309,7 +309,7 @@ fn requests() -> Vec<Request> {
         Request::AsTold,
         Request::Complete { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
         Request::PauseAgain,
-        Request::Reroute,
+        Request::Reroute { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
         Request::Confirm,
         Request::Fold,
         Request::DoubleByWord,

@@ -322,6 +322,7 @@ phrases! {
         free;
         won(sum: Words);
         currencies(paid: Words, known: Words);
+        no_sum;
         short;
         after_the_end;
     }

@@ -9,7 +9,7 @@ use crate::mutant::cut;
 use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
-use crate::process::event::{Author, ClientFacts, Event, OrderFacts};
+use crate::process::event::{self, Author, ClientFacts, Event, OrderFacts};
 use crate::process::meters::Limit;
 use crate::process::money::{self, Before, Judged, PaymentState};
 use crate::process::state::ToldPayment;
@@ -132,7 +132,7 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
     if !(is_open && d.request(Request::Complete { before: Box::new(before.clone()) }))
         && before.offers != d.case.order.offers
     {
-        d.request(Request::Reroute);
+        d.request(Request::Reroute { before: Box::new(before.clone()) });
     }
     changes(d, facts, &before);
     if before.author.is_none() && d.case.order.author == Some(Author::Manager) {
@@ -273,7 +273,7 @@ fn learn(order: &mut Order, facts: &OrderFacts) {
     if order.id.lead().is_some() {
         keep(&mut order.pipeline, &facts.pipeline);
     }
-    order.source.extend(facts.source.iter().map(|(name, value)| (name.clone(), value.clone())));
+    event::add_labels(&mut order.source, &facts.source);
     let Some(status) = &facts.status else { return };
     let money = matches!(status, Status::Paid | Status::PartPaid | Status::WaitingForReturn);
     let doubtful = money::is_doubtful(order, facts) || (order.refund().is_some() && !facts.confirmed);
