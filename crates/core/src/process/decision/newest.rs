@@ -16,7 +16,7 @@ impl Decision<'_> {
     pub(super) fn make_room(&mut self, ask: &Ask) {
         let kind = ask.kind();
         match kind {
-            _ if cut("F107.newest") => {}
+            _ if cut("G2.newest") => {}
             AskKind::SetPrice
             | AskKind::SetResponsible
             | AskKind::SetOrderManager
@@ -35,7 +35,7 @@ impl Decision<'_> {
     pub(super) fn take_back_move(&mut self, task: &TaskId) -> bool {
         let is_move =
             |pending: &Pending| pending.ask == AskKind::MoveTask && pending.task.as_ref() == Some(task);
-        let waits = self.case.order.unsent.values().any(is_move) && !cut("F107.move");
+        let waits = self.case.order.unsent.values().any(is_move) && !cut("L10.moved_once");
         if waits {
             self.revoke_where(is_move);
         }
