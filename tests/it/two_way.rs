@@ -284,7 +284,7 @@ fn the_author_that_no_address_says_is_read_back() {
 
 /// G10: the Tech API reports a new order before the process does, and without what it consists of.
 fn subscribed(setup: &mut Setup, order_created_s: Option<u32>) {
-    let hook = "http://bridge/hooks/rost/getcourse/smoke-url-secret-0001/hook";
+    let hook = "http://bridge/hooks/rost/getcourse/q7Lw2nBx9Vd4Rk8Tz3Hs/hook";
     let subscription =
         |event_id| TechSubscription { uri: hook.to_owned(), event_object_id: 2, event_id, form: None };
     setup.getcourse.subscriptions = vec![subscription(1), subscription(2)];

@@ -8,7 +8,7 @@ use dozvon::sandbox::Setup;
 
 use super::folder::Folder;
 
-pub const SECRET: &str = "smoke-url-secret-0001";
+pub const SECRET: &str = "q7Lw2nBx9Vd4Rk8Tz3Hs";
 
 /// The demo's school, with secrets from the test's own files.
 pub struct School {
