@@ -9,7 +9,8 @@ use crate::clock::wall_now;
 use crate::intake::envelope::Envelope;
 use crate::intake::forget::{Mention, held_request, mentioned_by, mentions};
 use crate::intake::item::Item;
-use crate::process::{ClientId, OrderId, SchoolId};
+use crate::process::meters::counted_as;
+use crate::process::{Client, ClientId, OrderId, SchoolId};
 use crate::store::key;
 use crate::store::{JOURNAL_MAX, Seq, Store, StoreResult};
 
@@ -55,7 +56,8 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
 /// How often the person's addresses and numbers were written to and called.
 async fn counted(store: &dyn Store, school: &SchoolId, mention: &Mention) -> StoreResult<Vec<Value>> {
     let ways = mention.phones.iter().chain(&mention.emails);
-    let keys: Vec<String> = ways.map(|way| key::meter(way)).collect();
+    let keys: BTreeSet<String> = ways.map(|way| key::meter(&counted_as(way))).collect();
+    let keys: Vec<String> = keys.into_iter().collect();
     let found = store.read(school, &keys).await?;
     Ok(found.into_iter().flatten().map(|record| json_of(&record.body)).collect())
 }
@@ -67,6 +69,19 @@ pub async fn persons(
     mention: &Mention,
 ) -> StoreResult<BTreeSet<ClientId>> {
     Ok(mention.persons(&store.find(school, &mention.entries()).await?))
+}
+
+/// Those whom only an unconfirmed report gave this number or address: no index leads to them (F100).
+pub async fn unconfirmed(
+    store: &dyn Store,
+    school: &SchoolId,
+    mention: &Mention,
+) -> StoreResult<BTreeSet<ClientId>> {
+    let is_meant = |record: &Value| {
+        serde_json::from_value(record.clone()).is_ok_and(|client: Client| mention.is_unconfirmed(&client))
+    };
+    let found = pages(store, school, "client/", is_meant).await?;
+    Ok(found.iter().filter_map(|client| client["id"].as_str().map(ClientId::from)).collect())
 }
 
 /// Each of them with what tells them apart, for the person who has to choose.
@@ -125,7 +140,8 @@ pub async fn split(store: &dyn Store, school: &SchoolId, order: OrderId) -> Stor
 /// Whether the index or the mirror of contacts still leads to the person.
 pub async fn is_known(store: &dyn Store, school: &SchoolId, mention: &Mention) -> StoreResult<bool> {
     let found = store.find(school, &mention.entries()).await?;
-    if !mention.persons(&found).is_empty() {
+    let named = crate::intake::identity::named(&found);
+    if named.iter().any(|client| mention.clients.is_empty() || mention.clients.contains(client)) {
         return Ok(true);
     }
     let mut own = mention.clone();

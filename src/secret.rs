@@ -138,7 +138,7 @@ fn content(path: &Path) -> Result<String, String> {
 const CHARS_MIN: usize = 16;
 
 /// A secret that takes fewer guesses than ten to this power, words and rows of the keyboard first.
-const GUESSES_LOG10_MIN: f64 = 10.0;
+const GUESSES_LOG10_MIN: f64 = 12.5;
 
 /// Different characters of a secret; one that was made at random has more.
 const DIFFERENT_MIN: usize = 6;
@@ -155,8 +155,19 @@ pub const FRESH_FIRST: &str = "a fresh one, which `dozvon secret` prints, as the
 /// What to do about a weak or a known one that stands second.
 pub const FORMER: &str = "remove it as soon as its addresses are changed";
 
-/// Why a secret can be guessed; `None` for one that was made at random.
-pub fn weakness(secret: &str) -> Option<&'static str> {
+/// Words that people put together to a secret, beside those of every language.
+const WORDS: [&str; 10] =
+    ["secret", "token", "webhook", "school", "example", "key", "url", "address", "dozvon", "vault"];
+
+/// Why a secret can be guessed by somebody who knows these names; `None` for one that was made at random, and for the
+/// example's, which are refused elsewhere.
+pub fn weakness(secret: &str, names: &[&str]) -> Option<&'static str> {
+    if is_published(secret) {
+        return None;
+    }
+    let names: Vec<&str> = names.iter().copied().chain(WORDS).collect();
+    let joined: String = secret.chars().filter(|c| c.is_alphanumeric()).collect();
+    let guesses = |text: &str| zxcvbn(text, &names).guesses_log10();
     let chars: Vec<char> = secret.chars().collect();
     let different = chars.iter().collect::<BTreeSet<_>>().len();
     let repeats = |length: usize| chars.iter().zip(chars.iter().skip(length)).all(|(one, next)| one == next);
@@ -171,7 +182,9 @@ pub fn weakness(secret: &str) -> Option<&'static str> {
         Some("one word repeated")
     } else if steps * 2 > chars.len() {
         Some("a sequence of neighbouring characters")
-    } else if zxcvbn(secret, &[]).guesses_log10() < GUESSES_LOG10_MIN {
+    } else if !chars.iter().any(|c| c.is_alphabetic()) {
+        Some("made of digits alone")
+    } else if guesses(secret).min(guesses(&joined)) < GUESSES_LOG10_MIN {
         Some("made of common words or rows of the keyboard")
     } else {
         None
@@ -316,13 +329,21 @@ mod tests {
             ("iloveyou-iloveyou-1", true),
             ("gfhjkmgfhjkm2026", true),
             ("administrator2026", true),
+            ("2026-11-28-11-30", true),
+            ("P-a-s-s-w-o-r-d-1", true),
+            ("rost-url-secret-2026", true),
+            ("rost-provider-secret", true),
+            ("example-url-secret-0002", true),
             ("example-url-secret-0001", false),
             ("k7Q2mP9xR4tW8vZ1", false),
         ] {
-            assert_eq!(weakness(secret).is_some(), is_weak, "{secret}: {:?}", weakness(secret));
+            let why = weakness(secret, &["rost", "provider"]);
+            assert_eq!(why.is_some(), is_weak, "{secret}: {why:?}");
         }
         for _ in 0..200 {
-            assert_eq!(weakness(&random_token()), None);
+            let token = random_token();
+            assert_eq!(weakness(&token, &["rost"]), None);
+            assert_eq!(weakness(&token[..20], &["rost"]), None, "{token}");
         }
     }
 

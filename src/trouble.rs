@@ -49,6 +49,7 @@ pub enum TroubleKind {
     AddressesOld,
     RequestsRefused,
     ErasedStay,
+    CallersUnrouted,
 }
 
 /// What a trouble means for the bridge.
@@ -64,7 +65,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -94,6 +95,7 @@ impl TroubleKind {
         Self::AddressesOld,
         Self::RequestsRefused,
         Self::ErasedStay,
+        Self::CallersUnrouted,
     ];
 
     /// The id, as in JSON, metrics and notices.
@@ -131,7 +133,8 @@ impl TroubleKind {
             | Self::DataOpen
             | Self::AddressesOld
             | Self::RequestsRefused
-            | Self::ErasedStay => Weight::Note,
+            | Self::ErasedStay
+            | Self::CallersUnrouted => Weight::Note,
         }
     }
 
@@ -165,6 +168,7 @@ impl TroubleKind {
             Self::AddressesOld => "Платформа вызывает прежний адрес, а не тот, что печатает dozvon url",
             Self::RequestsRefused => "Приходят запросы с неверным секретом или подписью: они отклонены",
             Self::ErasedStay => "Удалённые люди могут оставаться в файлах Redis",
+            Self::CallersUnrouted => "Звонят незнакомые номера, а маршрута для линии нет: сделок не создаём",
             Self::LinkStrange => "Ссылки на оплату ведут не на сайт школы: в письма они не попадают",
             Self::ContactsHeld => {
                 "Часть писем или звонков не ушла: достигнут предел или такие номера запрещены"
@@ -179,7 +183,7 @@ impl TroubleKind {
                 "Проверьте ключ доступа и оплату аккаунта. Ничего не потеряно: действия уйдут, когда доступ вернётся. Новый ключ из файла программа прочитает по SIGHUP"
             }
             Self::StoreUnreachable => {
-                "Проверьте, что Redis запущен и доступен. Новые запросы программа пока складывает на диск"
+                "Проверьте, что Redis запущен и доступен и что адрес, сертификат и имя службы верны (причина в detail). Новые запросы программа пока складывает на диск"
             }
             Self::StoreRefuses => "Дайте пользователю Redis права из раздела «Stores» в README",
             Self::StoreLost => {
@@ -223,6 +227,9 @@ impl TroubleKind {
             }
             Self::ErasedStay => {
                 "Дайте пользователю Redis права BGREWRITEAOF и BGSAVE из раздела «Stores» в README, затем удалите человека ещё раз или перепишите файлы Redis сами"
+            }
+            Self::CallersUnrouted => {
+                "Если это клиенты, добавьте маршрут с line = номер линии: звонки и пропущенные станут сделками. Сами звонки видны в кабинете телефонии"
             }
             Self::LinkStrange => {
                 "Посмотрите payment_link в последних заявках. Если это сайт школы, впишите его в getcourse.link_hosts. Если нет, кто-то знает секрет адреса: замените его"

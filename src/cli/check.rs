@@ -95,8 +95,8 @@ pub async fn check(args: Check) -> Result<(), Stop> {
     let files = Files::read(&args.folder.config);
     match &files {
         Err(problems) => found.wrong.clone_from(problems),
-        Ok(files) => match Config::from_files(files, &Surroundings::real()) {
-            Err(problems) => found.wrong = problems,
+        Ok(files) => match Config::examine(files, &Surroundings::real()) {
+            Err((wrong, warnings)) => found = Found { wrong, warnings },
             Ok(read) => {
                 found.warnings = read.warnings().cloned().collect();
                 found.warnings.extend(open_data(&args.store, &read));

@@ -138,7 +138,7 @@ async fn of_school(args: &Init) -> Result<String, Stop> {
     let account =
         account.map(|(found, settings)| (found, Access { url: &settings.url, auth: &settings.auth }));
     let zone = found.as_ref().and_then(|found| found.zone.parse().ok());
-    Ok(SchoolFile {
+    let file = SchoolFile {
         school: &args.school,
         name: args.name.as_deref().unwrap_or(&args.school),
         zone: args.zone.or(zone).unwrap_or(chrono_tz::Europe::Moscow),
@@ -146,13 +146,57 @@ async fn of_school(args: &Init) -> Result<String, Stop> {
         orders: args.getcourse.as_deref(),
         account,
         by: "dozvon init",
+    };
+    Ok(with_offers(&file.text()))
+}
+
+/// Pipelines of further roles that the account has by their names, each with what switches it on. The process of a
+/// new school makes no leads there, and nobody has said that it should.
+const OFFERED: [(&str, &str, &str); 2] =
+    [("fulfilment", "payment", "fulfilment"), ("revival", "refusal", "revival")];
+
+/// They stand there as comments.
+fn with_offers(text: &str) -> String {
+    let (mut written, mut offered) = (String::new(), None);
+    for line in text.lines() {
+        if line.starts_with('[') {
+            let role =
+                OFFERED.iter().find(|(role, ..)| line.starts_with(&format!("[amocrm.pipelines.{role}")));
+            if let Some((role, section, key)) = role.filter(|(role, ..)| offered != Some(*role)) {
+                written.push_str(&format!(
+                    "# If leads should be made there, take the signs # away up to the next table, and write\n\
+                     # [{section}] {key} = true in process/default.toml: {role}.\n"
+                ));
+            }
+            offered = role.map(|(role, ..)| *role);
+        }
+        let is_offered = offered.is_some() && !line.is_empty();
+        match line.strip_prefix("# ").filter(|_| is_offered) {
+            Some(comment) => written.push_str(&format!("#   {}", comment.replace(MARK, "?"))),
+            None if is_offered => written.push_str(&format!("#{}", line.replace(MARK, "?"))),
+            None => written.push_str(line),
+        }
+        written.push('\n');
     }
-    .text())
+    written
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pipelines_of_further_roles_are_offered_and_not_switched_on() {
+        let text = "[amocrm.pipelines.sales]\nid = 1\n\n[amocrm.pipelines.revival]\nid = 2 # Возврат\n\n\
+                    # In order.\n[amocrm.pipelines.revival.stages]\nnew = 3\n# ЗАПОЛНИТЕ: is 4 one of them?\n\n\
+                    [amocrm.loss_reasons]\n";
+        let written = with_offers(text);
+        let table: toml::Table = written.parse().expect("it is TOML");
+        let crm = &table["amocrm"];
+        assert!(crm["pipelines"].get("revival").is_none() && crm.get("loss_reasons").is_some(), "{written}");
+        assert!(written.contains("[refusal] revival = true") && !written.contains(MARK), "{written}");
+        assert!(written.contains("\n#new = 3\n"), "{written}");
+    }
 
     #[test]
     fn nothing_of_the_example_is_left_unmarked() {

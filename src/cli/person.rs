@@ -164,24 +164,39 @@ async fn list_joined(who: &Split, place: &StoreArgs, config: &Config) -> Result<
     }
 }
 
-/// Several persons may have one number or address (F100): whose data it is, a person says. Empty: there is one.
+/// Several persons may have one number or address, or only a report says that somebody has it (F100): whose data it is, a
+/// person says. Empty: there is one.
 async fn chosen(
     who: &Who,
     store: &dyn Store,
     school: &SchoolId,
     mention: &Mention,
 ) -> Result<BTreeSet<ClientId>, Stop> {
-    let persons = crate::person::persons(store, school, mention).await.map_err(|error| error.to_string())?;
+    let told = crate::person::unconfirmed(store, school, mention).await.map_err(|error| error.to_string())?;
+    let mut persons =
+        crate::person::persons(store, school, mention).await.map_err(|error| error.to_string())?;
+    persons.extend(told.iter().cloned());
     if let Some(client) = who.client.as_deref().map(ClientId::from) {
         return match persons.contains(&client) {
             true => Ok(BTreeSet::from([client])),
             false => Err(format!("{client} has not this number or address in {school}").into()),
         };
     }
-    if persons.len() < 2 || who.all {
+    if told.is_empty() && (persons.len() < 2 || who.all) {
         return Ok(BTreeSet::new());
     }
+    if who.all {
+        return Ok(persons);
+    }
     let lines = crate::person::described(store, school, &persons).await.map_err(|error| error.to_string())?;
+    if !told.is_empty() {
+        let told = told.iter().map(ClientId::as_str).collect::<Vec<_>>().join(", ");
+        return Err(format!(
+            "Only an unconfirmed report gave this number or address to {told}: it may be a stranger's. Persons in {school} with it, or said to have it:\n  {}\nGive --client with one of them once you know who asks, or --all if they are one person.",
+            lines.join("\n  ")
+        )
+        .into());
+    }
     Err(format!(
         "{} persons in {school} have this number or address:\n  {}\nGive --client with one of them, or --all if they are one person.",
         persons.len(),

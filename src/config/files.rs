@@ -19,6 +19,8 @@ pub struct Files {
     unread: BTreeSet<String>,
     /// Files in another encoding: they are checked all the same, so that one does not hide the mistakes of the others.
     foreign: Vec<Problem>,
+    /// Folders in `schools/` in which nothing is.
+    empty: BTreeSet<String>,
 }
 
 /// Largest allowed configuration file, in bytes.
@@ -43,7 +45,13 @@ impl Files {
     }
 
     pub fn new(folder: &Path, texts: BTreeMap<String, String>) -> Self {
-        Self { folder: folder.to_owned(), texts, unread: BTreeSet::new(), foreign: Vec::new() }
+        Self {
+            folder: folder.to_owned(),
+            texts,
+            unread: BTreeSet::new(),
+            foreign: Vec::new(),
+            empty: BTreeSet::new(),
+        }
     }
 
     /// All files, for tests and tools to read or change.
@@ -142,6 +150,16 @@ impl Files {
         self.foreign.iter().filter(move |problem| problem.file.starts_with(&beginning)).cloned()
     }
 
+    /// Folders of schools without a file.
+    pub(super) fn empty(&self) -> impl Iterator<Item = Problem> {
+        self.empty.iter().map(|folder| Problem {
+            file: self.shown(folder),
+            key: String::new(),
+            wrong: "a school without a file".to_owned(),
+            allowed: "school.toml in it, or no such folder".to_owned(),
+        })
+    }
+
     /// Files that nothing reads: a typing mistake, or a wrong folder.
     pub(super) fn stray(&self) -> Vec<Problem> {
         let known = |path: &str| match path.split('/').collect::<Vec<_>>()[..] {
@@ -186,6 +204,10 @@ impl Files {
             let inside = format!("{prefix}{name}");
             if path.is_dir() && depth < DEPTH_MAX {
                 self.walk(&path, &format!("{inside}/"), depth + 1, problems);
+                let has_files = self.texts.keys().any(|file| file.starts_with(&format!("{inside}/")));
+                if prefix == "schools/" && !name.starts_with('.') && !has_files {
+                    self.empty.insert(inside);
+                }
             } else if path.is_file() && (name.ends_with(".toml") || name.ends_with(".txt")) {
                 match read_small(&path) {
                     Ok(text) => {

@@ -16,6 +16,7 @@ use crate::peer::Proxies;
 use crate::platform::check::{Complaints, address_fault, is_loopback, is_public};
 use crate::problem::{Problem, nearest};
 use crate::secret::{FRESH, Secret, SecretSource, Vault, is_published, weakness};
+use crate::store::StoreError;
 use crate::store::redis::Address;
 
 /// The settings of the program; [`InstanceFile`] names the variable of each field.
@@ -105,10 +106,7 @@ pub(super) fn read(
     if let Some((wrong, allowed)) = address_fault(&file.url) {
         complaints.add("url", wrong, allowed);
     }
-    if store.as_deref().is_some_and(|store| Address::read(store).is_err()) {
-        // The value may contain a password and is not repeated.
-        complaints.add("store", "not the address of a Redis", Address::FORM);
-    }
+    check_store(store.as_deref(), &mut complaints);
     let proxies = read_proxies(&file.proxies, &mut complaints);
     check_vault(vault_key.as_ref(), vault_key_old.as_ref(), &file.url, &mut complaints);
     check_limits(&file.limits, &mut complaints);
@@ -215,6 +213,19 @@ const PARTS: [&str; 38] = [
 ];
 
 /// A level that is misspelt would switch the log off, ALARMs too.
+/// The address may contain a password and is not repeated; the files that it names are read.
+fn check_store(store: Option<&str>, complaints: &mut Complaints<'_>) {
+    match store.map(Address::read) {
+        Some(Err(_)) => complaints.add("store", "not the address of a Redis", Address::FORM),
+        Some(Ok(Address { certificates: Some(files), .. })) => {
+            if let Err(StoreError::Unreachable(why)) = files.read() {
+                complaints.add("store", why, "readable files in PEM behind `ca=`, `cert=` and `key=`");
+            }
+        }
+        _ => {}
+    }
+}
+
 fn check_log(log: &str, complaints: &mut Complaints) {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let is_target =
@@ -262,7 +273,7 @@ fn check_log(log: &str, complaints: &mut Complaints) {
 fn check_vault(key: Option<&Secret>, old: Option<&Secret>, url: &str, complaints: &mut Complaints) {
     let known = |key: &&Secret| is_public(url) && is_published(key.reveal());
     let fault = |key: &Secret| {
-        let weak = weakness(key.reveal()).map(|why| format!("{why}: it can be guessed"));
+        let weak = weakness(key.reveal(), &[]).map(|why| format!("{why}: it can be guessed"));
         weak.or_else(|| known(&key).then(|| "the example's key, which everybody knows".to_owned()))
     };
     if let Some(why) = key.and_then(fault) {

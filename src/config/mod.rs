@@ -129,8 +129,14 @@ impl Config {
 
     /// Like [`Config::load`], from files already in memory.
     pub fn from_files(files: &Files, surroundings: &Surroundings) -> Result<Self, Vec<Problem>> {
+        Self::examine(files, surroundings).map_err(|(problems, _)| problems)
+    }
+
+    /// The same; beside the mistakes stand the warnings, as far as they can be known.
+    pub fn examine(files: &Files, surroundings: &Surroundings) -> Result<Self, (Vec<Problem>, Vec<Problem>)> {
         let mut problems = files.stray();
         problems.extend(files.foreign(""));
+        problems.extend(files.empty());
         let mut warnings = files.unread();
         let instance = instance::read(files, surroundings, &mut problems, &mut warnings);
         let mut schools = Vec::new();
@@ -160,7 +166,10 @@ impl Config {
         problems.dedup();
         match instance {
             Some(instance) if problems.is_empty() => Ok(Self { instance, schools, warnings }),
-            _ => Err(problems),
+            _ => {
+                warnings.extend(schools.into_iter().flat_map(|school| school.warnings));
+                Err((problems, warnings))
+            }
         }
     }
 

@@ -168,6 +168,12 @@ pub struct AnswersFile {
     pub reasons: BTreeMap<String, RefusalReason>,
 }
 
+impl AnswersFile {
+    pub fn fields(&self) -> impl Iterator<Item = u64> {
+        [self.field, self.date_field, self.why_field, self.reason_field].into_iter().flatten()
+    }
+}
+
 /// `[calendar]`: the school's additions to the shipped production calendar (D13).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

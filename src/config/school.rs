@@ -53,7 +53,7 @@ pub(super) fn read(
     let mut routes = read_routes(std::mem::take(&mut file.routes), &mut wrong);
     let roster = roster(std::mem::take(&mut file.managers));
     let mut warn = Complaints { file: &shown, found: &mut warnings };
-    let secrets = read_secrets(&file, around, &mut wrong, &mut warn);
+    let secrets = read_secrets(name, &file, around, &mut wrong, &mut warn);
     let calendar = calendar::build(
         &file.calendar,
         around.now.with_timezone(&file.zone).date_naive(),
@@ -173,12 +173,14 @@ fn read_platforms(table: &mut toml::Table, wrong: &mut Complaints) -> Platforms 
 
 /// One that can be guessed is a mistake; a former one is about to go, and its addresses are called meanwhile.
 fn read_secrets(
+    school: &str,
     file: &SchoolFile,
     around: &Surroundings,
     wrong: &mut Complaints,
     warn: &mut Complaints,
 ) -> Vec<Secret> {
     let mut secrets: Vec<Secret> = Vec::new();
+    let names: Vec<&str> = ALL.iter().map(|platform| platform.name).chain([school]).collect();
     if file.secrets.is_empty() || file.secrets.len() > 2 {
         let count = file.secrets.len();
         wrong.add("secrets", format!("{count} secrets"), "one, or two while addresses are being changed");
@@ -190,7 +192,7 @@ fn read_secrets(
         match source.read_with(|name| around.get(name).map(str::to_owned)) {
             Ok(secret) => {
                 let is_former = !secrets.is_empty();
-                match weakness(secret.reveal()).map(|why| format!("{why}: it can be guessed")) {
+                match weakness(secret.reveal(), &names).map(|why| format!("{why}: it can be guessed")) {
                     Some(why) if is_former => warn.add("secrets", why, FORMER),
                     Some(why) => wrong.add("secrets", why, FRESH_FIRST),
                     None => {}

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::scripts::FILES;
+use crate::platform::entry::of_platform;
 use crate::sandbox::Setup;
-use crate::secret::random_token;
+use crate::secret::{Secret, random_token};
 
 /// A run chooses its ports in this range.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
@@ -49,9 +50,10 @@ impl RunIdentity {
         })
     }
 
-    /// `http://127.0.0.1:port/hooks/<school>/<platform>/<secret>`.
+    /// `http://127.0.0.1:port/hooks/<school>/<platform>/<secret>`, as `dozvon url` prints it.
     pub fn hooks(&self, platform: &str) -> String {
-        format!("http://127.0.0.1:{}/hooks/{}/{platform}/{}", self.port, self.school, self.secret)
+        let secret = of_platform(&Secret::new(self.secret.clone()), platform);
+        format!("http://127.0.0.1:{}/hooks/{}/{platform}/{}", self.port, self.school, secret.reveal())
     }
 
     pub fn config(&self) -> PathBuf {

@@ -82,16 +82,22 @@ struct Unasked {
     key: &'static str,
     why: String,
     todo: &'static str,
+    /// The account said when to come back: nothing is to mend.
+    passes: bool,
 }
 
 impl Unasked {
     fn here(why: String) -> Self {
-        Self { key: "", why, todo: "mend it here, then ask again" }
+        Self { key: "", why, todo: "mend it here, then ask again", passes: false }
     }
 
-    fn complain(self, platform: &str, wrong: &mut Complaints) {
+    fn complain(self, platform: &str, findings: &mut Findings<'_>) {
         let key = format!("{platform}.{}", self.key);
-        wrong.add(key.trim_end_matches('.'), format!("cannot be compared: {}", self.why), self.todo);
+        let (key, why) = (key.trim_end_matches('.'), self.why);
+        match self.passes {
+            true => findings.warn.add(key, format!("not compared: {why}"), self.todo),
+            false => findings.wrong.add(key, format!("cannot be compared: {why}"), self.todo),
+        }
     }
 }
 
@@ -99,15 +105,21 @@ impl From<Fault> for Unasked {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Denied { why } => {
-                Self { key: "auth", why, todo: "mend the account or its keys, then ask again" }
+                Self { key: "auth", why, todo: "mend the account or its keys, then ask again", passes: false }
+            }
+            Fault::Later { why, after_ms: Some(_) } => {
+                Self { key: "", why, todo: "ask again later", passes: true }
             }
             Fault::Later { why, .. }
             | Fault::Soon { why }
             | Fault::Unclear { why }
             | Fault::Never { why }
-            | Fault::Missing { why } => {
-                Self { key: "url", why, todo: "the account's own address; if it is right, ask again later" }
-            }
+            | Fault::Missing { why } => Self {
+                key: "url",
+                why,
+                todo: "the account's own address; if it is right, ask again later",
+                passes: false,
+            },
         }
     }
 }
@@ -149,7 +161,7 @@ pub async fn account_of(
 }
 
 impl From<Unasked> for String {
-    fn from(Unasked { key, why, todo }: Unasked) -> Self {
+    fn from(Unasked { key, why, todo, .. }: Unasked) -> Self {
         let key = format!("amocrm.{key}");
         format!("{}: {why}; {todo}", key.trim_end_matches('.'))
     }
@@ -166,7 +178,7 @@ pub async fn compare(config: &Config, school: &School, files: &Files, backend: &
     let asking = match Asking::of(config, backend).await {
         Ok(asking) => asking,
         Err(why) => {
-            Unasked::here(why).complain("", &mut findings.wrong);
+            Unasked::here(why).complain("", &mut findings);
             return report;
         }
     };
@@ -176,7 +188,7 @@ pub async fn compare(config: &Config, school: &School, files: &Files, backend: &
                 crm(&found, settings, school, &mut findings);
                 report.account = Some(found);
             }
-            Err(unasked) => unasked.complain("amocrm", &mut findings.wrong),
+            Err(unasked) => unasked.complain("amocrm", &mut findings),
         }
     }
     others(&asking, school, &mut findings).await;
@@ -228,7 +240,7 @@ async fn others(asking: &Asking, school: &School, findings: &mut Findings<'_>) {
         if let Err(unasked) = asked {
             // How other platforms sign in has many keys; their table is the place.
             let unasked = Unasked { key: if unasked.key == "url" { "url" } else { "" }, ..unasked };
-            unasked.complain(platform.name, &mut findings.wrong);
+            unasked.complain(platform.name, findings);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::correlate::Aim;
 use super::identity;
 use crate::config::School;
 use crate::intake::item::{Item, Member};
+use crate::process::meters::counted_as;
 use crate::process::{At, Case, Client, Command, Event, Order, Step, step, wake};
 use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, StoreResult, Unit, Wake};
 use crate::{json, link};
@@ -77,7 +78,7 @@ fn ways(client: &Client, aim: &Aim) -> BTreeSet<String> {
     let phone = brought.and_then(|facts| facts.phone.as_ref());
     let numbers = phone.into_iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
     let brought = brought.and_then(|facts| facts.email.as_ref()).into_iter().chain(numbers);
-    client.emails.iter().chain(&client.phones).chain(brought).cloned().collect()
+    client.emails.iter().chain(&client.phones).chain(brought).map(|way| counted_as(way)).collect()
 }
 
 /// Index entries of a person's numbers and addresses; the entry of a removed number is deleted. An entry that points to

@@ -120,6 +120,9 @@ impl Broom {
             phone_confirmed: _,
             email_bad: _,
             guessed: _,
+            read: _,
+            // Only compared.
+            carries: _,
             by: _,
             alike: _,
         } = facts;
@@ -175,7 +178,7 @@ impl Broom {
                 self.line("source", &mut value, LABEL_MAX);
                 (name, value)
             })
-            .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+            .filter(|(name, _)| !name.is_empty())
             .collect();
     }
 
@@ -282,6 +285,20 @@ mod tests {
         assert_eq!(seen.facts.client.email, None, "no address at all");
         assert_eq!(seen.facts.payment_link, None, "a link that was cut leads nowhere");
         assert_eq!((seen.facts.offers.len(), seen.facts.source.len()), (OFFERS_MAX, LABELS_MAX));
+    }
+
+    #[test]
+    fn no_address_is_longer_than_addresses_are() {
+        for (name, is_address) in
+            [(254 - "@client.example".len(), true), (255 - "@client.example".len(), false)]
+        {
+            let email = format!("{}@client.example", "a".repeat(name));
+            let mut signal =
+                Signal::ClientSeen(ClientFacts { email: Some(email.clone()), ..ClientFacts::default() });
+            clean(&mut signal);
+            let Signal::ClientSeen(facts) = signal else { panic!() };
+            assert_eq!((facts.email.is_some(), facts.email_typed.is_some()), (is_address, !is_address));
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(super) struct ContactSaid {
 /// or anybody is found by it (F104).
 pub(super) async fn seen(book: &mut Book, said: ContactSaid, now: At) -> StoreResult<Aims> {
     let ContactSaid { contact, mut facts, card, read } = said;
+    facts.read = read;
     let linked = book.link(&link::crm_contact(contact)).await?.map(ClientId);
     let is_linked = linked.is_some();
     let client = match linked {
@@ -52,7 +53,7 @@ pub(super) async fn seen(book: &mut Book, said: ContactSaid, now: At) -> StoreRe
         }
         card => Some(mirror::learn(book, card.as_slice()).await?),
     };
-    let is_news = |record: &Client| newest(record).is_some() && is_new_way(record, &facts);
+    let is_news = |record: &Client| newest(record).is_some() && is_new_way(record, &facts, now);
     if mirrored.is_none() || (!read && record.as_ref().is_some_and(is_news)) {
         let at = card.and_then(|card| At::from_timestamp(card.updated_at, 0));
         return Ok(read_first(record, contact, at).with(mirrored.unwrap_or_default()));

@@ -14,8 +14,9 @@
 //! | a contact's number or address, new or gone | the contact, [`is_new_way`], `mirror::told` | nothing of it counts |
 //! | a contact that was deleted | the contact | nothing of it counts |
 //!
-//! Two reads are asked for by a step, because an order waits for them and its record says how long: what decides its
-//! route (`process/sections/unseen.rs`, G10) and its money (`process/sections/payment.rs`, L4).
+//! Three reads are asked for by a step, because an order or its client waits for them: what decides its route
+//! (`process/sections/unseen.rs`, G10), its money (`process/sections/payment.rs`, L4), and another number, address or
+//! name of a known client (`process/sections/orders.rs`, F100).
 
 use super::correlate::{Aims, LOST, WON};
 use crate::config::School;
@@ -35,7 +36,7 @@ pub(super) fn first(order: &OrderId, client: &ClientId, what: ReadBack, told_at:
 pub(super) fn beside(order: &OrderId, client: &ClientId, what: ReadBack, told_at: Option<At>) -> Command {
     let at = told_at.map_or(0, |at| at.timestamp());
     let (name, urgency) = match &what {
-        ReadBack::Order => ("author".to_owned(), Urgency::Usual),
+        ReadBack::Order | ReadBack::Person => ("author".to_owned(), Urgency::Usual),
         ReadBack::Lead { lead, number: None } => (format!("read-{lead}-{at}"), Urgency::Money),
         ReadBack::Lead { lead, .. } => (format!("gone-{lead}"), Urgency::Usual),
         ReadBack::MadeLead { .. } => ("made".to_owned(), Urgency::Usual),
@@ -71,10 +72,17 @@ pub(super) fn says_too_little(seen: &SeenLead, order: &Order, role: LeadRole) ->
     !seen.read && (seen.partial || (closed.is_some() && !known))
 }
 
-/// A number or an address that the client's record does not have.
-pub(super) fn is_new_way(client: &Client, facts: &ClientFacts) -> bool {
+/// A number, an address or a name that the client's record does not have, or has without anybody's word.
+pub(super) fn is_new_way(client: &Client, facts: &ClientFacts, now: At) -> bool {
     let phone = facts.phone.as_ref();
     let mut numbers = phone.into_iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
     let is_new = |email: &String| !client.emails.iter().any(|known| known.eq_ignore_ascii_case(email));
-    numbers.any(|number| !client.phones.contains(number)) || facts.email.as_ref().is_some_and(is_new)
+    let is_known_name = |name: &String| {
+        let own = [&client.name, &client.crm_name, &client.nameless];
+        own.into_iter().flatten().any(|own| own == name) || client.is_late_echo(name, now)
+    };
+    numbers.any(|number| !client.phones.contains(number))
+        || facts.email.as_ref().is_some_and(is_new)
+        || client.unconfirmed.iter().any(|one| facts.carries.contains(&one.value))
+        || facts.name.as_ref().is_some_and(|name| !name.trim().is_empty() && !is_known_name(name))
 }

@@ -110,6 +110,7 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     let who = identity::who(book, &made.facts).await?;
     let mut made = made;
     who.tell(&mut made.facts);
+    made.facts.read = true;
     let known = who.client;
     let record = match &known {
         Some(client) => book.client(client).await?,

@@ -48,17 +48,31 @@ pub struct SmtpReply {
     pub code: u16,
     /// RFC 3463, `5.1.1`.
     pub enhanced: Option<(u16, u16, u16)>,
-    /// The text says that the server does not relay for us or wants a sign-in.
+    /// The server does not relay for us, wants a sign-in, or blocks our host or domain: every letter fares so.
     pub is_about_us: bool,
 }
+
+/// Words of refusals that no letter's address or text is at fault for. RFC 7372 gives 5.7.20 to 5.7.26 for DKIM, SPF and
+/// reverse names; 5.7.27 is RFC 7505's.
+const ABOUT_US: [&str; 9] = [
+    "relay",
+    "authentication",
+    "must issue a starttls",
+    "client host",
+    "reverse hostname",
+    "reverse dns",
+    "dmarc",
+    "blocked using",
+    "blacklist",
+];
 
 impl PostFault {
     /// A refusal as the server wrote it: `text` begins with the enhanced code, if there is one.
     pub fn refused(stage: SmtpStage, code: u16, text: &str) -> Self {
-        let words = text.to_ascii_lowercase();
+        let (words, enhanced) = (text.to_ascii_lowercase(), enhanced(text));
         let is_about_us =
-            ["relay", "authentication", "must issue a starttls"].iter().any(|word| words.contains(word));
-        Self::Refused { stage, reply: SmtpReply { code, enhanced: enhanced(text), is_about_us } }
+            ABOUT_US.iter().any(|word| words.contains(word)) || matches!(enhanced, Some((5, 7, 20..=27)));
+        Self::Refused { stage, reply: SmtpReply { code, enhanced, is_about_us } }
     }
 }
 

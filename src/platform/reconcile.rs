@@ -24,6 +24,11 @@ pub trait Reconciler: Send + Sync {
     fn after_loss(&self, cursor: &Value, _now: At) -> Value {
         cursor.clone()
     }
+
+    /// Whether what [`Self::after_loss`] goes back for was read, and not only asked for.
+    fn is_through(&self, _cursor: &Value) -> bool {
+        true
+    }
 }
 
 /// The result of one run. Requests and cursor are committed together.
@@ -96,6 +101,9 @@ pub struct ReconcileState {
     /// Consecutive faults.
     #[serde(skip_serializing_if = "is_zero")]
     pub failures: u32,
+    /// The store has lost data, and what was lost has not been read back yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reads_back: bool,
     /// The present problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

@@ -2,7 +2,7 @@
 //! Enter at [`FakeStore::default`].
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -20,6 +20,9 @@ pub struct FakeStore {
     away: AtomicBool,
     deaf: AtomicBool,
     searches_hang: AtomicBool,
+    /// The next look at the inbox keeps its thread.
+    keeps_thread: AtomicBool,
+    renewals: AtomicU32,
     epoch: Mutex<Option<String>>,
     /// What the last renewal of a lease left, once a test has said so.
     beat: Mutex<Option<Beat>>,
@@ -31,12 +34,14 @@ pub struct FakeStore {
 impl Default for FakeStore {
     fn default() -> Self {
         let inner = Embedded::in_memory().expect("memory");
-        let (away, deaf, searches_hang) = <(AtomicBool, AtomicBool, AtomicBool)>::default();
+        let (away, deaf, searches_hang, keeps_thread) = Default::default();
         Self {
             inner,
             away,
             deaf,
             searches_hang,
+            keeps_thread,
+            renewals: AtomicU32::default(),
             epoch: Mutex::new(Some("run-1".to_owned())),
             beat: Mutex::default(),
             wiped: Mutex::default(),
@@ -59,6 +64,15 @@ impl FakeStore {
     /// The next commit is applied, and its answer is lost.
     pub fn lose_next_answer(&self) {
         self.deaf.store(true, Ordering::SeqCst);
+    }
+
+    /// The next look at the inbox keeps its thread until the lease was renewed again, for some seconds at most.
+    pub fn keep_thread(&self) {
+        self.keeps_thread.store(true, Ordering::SeqCst);
+    }
+
+    pub fn renewals(&self) -> u32 {
+        self.renewals.load(Ordering::SeqCst)
     }
 
     /// Another run of the store.
@@ -119,6 +133,12 @@ impl Store for FakeStore {
 
     async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> StoreResult<Vec<Entry>> {
         self.there()?;
+        if self.keeps_thread.swap(false, Ordering::SeqCst) {
+            let (begun, renewals) = (crate::clock::stopwatch(), self.renewals());
+            while self.renewals() == renewals && begun.elapsed().as_secs() < 5 {
+                std::thread::yield_now();
+            }
+        }
         self.inner.inbox(school, after, max).await
     }
 
@@ -239,6 +259,7 @@ impl Store for FakeStore {
     ) -> StoreResult<(Lease, Contents)> {
         self.there()?;
         let (lease, contents) = self.inner.renew(school, fence, plan, ttl_ms).await?;
+        self.renewals.fetch_add(1, Ordering::SeqCst);
         let mut beat = lock(&self.beat);
         let left = beat.as_ref().map(|last| Beat { by: "this one".to_owned(), n: last.n + 1 });
         let found = std::mem::replace(&mut *beat, left.clone());

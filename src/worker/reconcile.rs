@@ -113,6 +113,7 @@ async fn once(
         state.cursor = reconciler.after_loss(&state.cursor, site.clock.now());
     } else if when == When::Due && state.again_at > site.clock.now() {
         let again_at = state.again_at;
+        site.store_watch.reads_back(platform, state.reads_back);
         site.look_backs().insert(platform.to_owned(), state);
         return Ok(again_at);
     }
@@ -124,6 +125,9 @@ async fn once(
         Ok(reconciled) => settled(site, platform, state, reconciled, now),
         Err(fault) => (failed(site, platform, state, fault, now), Vec::new()),
     };
+    let reads_back =
+        (state.reads_back || is_lost) && (state.failures > 0 || !reconciler.is_through(&state.cursor));
+    let state = ReconcileState { reads_back, ..state };
     let again_at = state.again_at;
     let envelope =
         |request: &RawRequest| Envelope { found: true, ..Envelope::of(platform, request, now) }.to_bytes();
@@ -142,6 +146,7 @@ async fn once(
     if is_lost {
         site.store_watch.done(platform);
     }
+    site.store_watch.reads_back(platform, reads_back);
     site.tally.found.fetch_add(found.len() as u64, Ordering::Relaxed);
     Ok(again_at)
 }
@@ -169,6 +174,7 @@ fn settled(
         looked_at: now,
         found: state.found + reconciled.found.len() as u64,
         failures: 0,
+        reads_back: state.reads_back,
         trouble: reconciled.trouble,
     };
     (state, reconciled.found)
@@ -259,4 +265,57 @@ fn parsed<T: DeserializeOwned>(record: Record) -> Option<T> {
 
 fn away(error: crate::store::StoreError) -> Fault {
     Fault::later(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::worker::fake::Bench;
+
+    /// Asks in its first run after a loss, and has read everything after so many runs.
+    struct Slow(Mutex<u32>);
+
+    #[async_trait]
+    impl Reconciler for Slow {
+        async fn reconcile(&self, _: &Value, _: &dyn Known, now: At) -> Result<Reconciled, Fault> {
+            let mut left = self.0.lock().expect("no test panics with it");
+            *left = left.saturating_sub(1);
+            // An outage in the middle reads nothing.
+            if *left == 1 {
+                return Err(Fault::later("502"));
+            }
+            Ok(Reconciled::nothing(&*left, now))
+        }
+
+        fn after_loss(&self, _: &Value, _: At) -> Value {
+            *self.0.lock().expect("no test panics with it") = 3;
+            json!(3)
+        }
+
+        fn is_through(&self, cursor: &Value) -> bool {
+            *cursor == json!(0)
+        }
+    }
+
+    /// The first run only asks for the export (F70).
+    #[tokio::test(start_paused = true)]
+    async fn what_was_lost_is_gone_until_it_was_read_and_not_only_asked_for() {
+        let bench = Bench::open().await;
+        let (site, slow) = (&*bench.site, Slow(Mutex::new(0)));
+        let mut seen = Vec::new();
+        for run in 0..5 {
+            if run == 1 {
+                site.store_watch.wait_for(["getcourse".to_owned()].into_iter());
+            }
+            if run == 3 {
+                // Another process goes on with it.
+                site.store_watch.leave();
+            }
+            once(site, "getcourse", &slow, When::Now).await.expect("the owner");
+            seen.push(site.store_watch.is_well());
+        }
+        assert_eq!(seen, [true, false, false, true, true]);
+    }
 }

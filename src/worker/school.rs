@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::lease_view::Ownership;
 use super::site::Site;
 use super::{chores, inbox, outbox, reconcile, spool_drain, store_watch, watchdog};
@@ -66,14 +68,26 @@ async fn drain_spool(site: Arc<Site>) -> Result<(), Panicked> {
 async fn work_while_held(site: &Arc<Site>) {
     while take(site).await {
         tracing::info!(school = %site.id(), "this instance owns the school");
-        tokio::select! {
+        // A task of its own: a step that takes long must not make its own lease run out.
+        let mut renewals = JoinSet::from_iter([lose(site.clone())]);
+        let is_over = tokio::select! {
             biased;
-            lost = work(site) => match lost {
-                Ok(()) => return,
-                Err(error) => tracing::warn!(school = %site.id(), %error, "the school is lost"),
+            ended = work(site) => match ended {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::warn!(school = %site.id(), %error, "the school is lost");
+                    false
+                }
             },
-            () = lose(site) => tracing::warn!(school = %site.id(), "the lease is lost"),
-            () = watch_single_ones(site) => {}
+            _ = renewals.join_next() => {
+                tracing::warn!(school = %site.id(), "the lease is lost");
+                false
+            }
+            () = watch_single_ones(site) => false,
+        };
+        renewals.shutdown().await;
+        if is_over {
+            return;
         }
         site.lease.end(Ownership::Unknown);
     }
@@ -165,10 +179,10 @@ async fn look_for_gone(site: &Site) -> StoreResult<()> {
 
 /// Returns when another instance owns the school. An unreachable store does not end the ownership: every
 /// commit checks the fence.
-async fn lose(site: &Site) {
+async fn lose(site: Arc<Site>) {
     loop {
         tokio::time::sleep(site.rhythm.renew).await;
-        let renewed = site.guard("lease", renew(site)).await;
+        let renewed = site.guard("lease", renew(&site)).await;
         if let Ok(Ok(Lease::Elsewhere | Lease::Outdated)) = renewed {
             return;
         }
@@ -226,6 +240,19 @@ mod tests {
             bench.run_for(chrono::TimeDelta::seconds(1)).await;
             assert!(bench.site.lease.holds());
         }
+        owner.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_lease_is_renewed_while_a_step_keeps_its_thread() {
+        let bench = Bench::open().await;
+        bench.store.keep_thread();
+        let owner = tokio::spawn(own(bench.site.clone()));
+        let begun = stopwatch();
+        while bench.store.renewals() < 2 && begun.elapsed().as_secs() < 5 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(bench.store.renewals(), 2);
         owner.abort();
     }
 

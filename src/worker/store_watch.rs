@@ -91,6 +91,8 @@ struct State {
     last: Option<Loss>,
     /// Parts of this process that have not started over from the store yet.
     pending: BTreeSet<String>,
+    /// Platforms from which what was lost has not been read back yet.
+    reading_back: BTreeSet<String>,
     /// Deliveries that a try has not found in the store, and no commit of ours has ended.
     missed: Vec<(At, CommandId)>,
     look_from: LookFrom,
@@ -247,14 +249,29 @@ impl StoreWatch {
         self.state().last.clone()
     }
 
-    /// Whether everything has started over since the last loss.
+    /// Whether everything has started over since the last loss, and what was lost was read back.
     pub fn is_well(&self) -> bool {
-        self.state().pending.is_empty()
+        let state = self.state();
+        state.pending.is_empty() && state.reading_back.is_empty()
     }
 
-    /// The parts that have not.
+    /// The parts that have not started over.
     pub fn pending(&self) -> Vec<String> {
         self.state().pending.iter().cloned().collect()
+    }
+
+    /// The platforms from which what was lost is still being read.
+    pub fn reading_back(&self) -> Vec<String> {
+        self.state().reading_back.iter().cloned().collect()
+    }
+
+    /// Notes whether what was lost is still being read from this platform.
+    pub fn reads_back(&self, platform: &str, still: bool) {
+        let mut state = self.state();
+        match still {
+            true => state.reading_back.insert(platform.to_owned()),
+            false => state.reading_back.remove(platform),
+        };
     }
 
     /// This part has started over from the store.
@@ -262,7 +279,7 @@ impl StoreWatch {
         self.state().pending.remove(part);
     }
 
-    fn wait_for(&self, parts: impl Iterator<Item = String>) {
+    pub(super) fn wait_for(&self, parts: impl Iterator<Item = String>) {
         self.state().pending.extend(parts);
     }
 
@@ -277,6 +294,7 @@ impl StoreWatch {
     pub fn leave(&self) {
         let mut state = self.state();
         state.pending.clear();
+        state.reading_back.clear();
         state.missed.clear();
     }
 

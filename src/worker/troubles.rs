@@ -15,7 +15,7 @@ use crate::process::At;
 use crate::process::meters::{Held, Limit, SchoolMeter};
 use crate::store::key;
 use crate::store::{Counts, Seq, Store, StoreError, StoreResult, Weakness};
-use crate::trouble::{Trouble, TroubleKind};
+use crate::trouble::{Trouble, TroubleKind, Weight};
 
 /// The first entry of an inbox that moves does not stay the first one for so long.
 const INBOX_STANDS: TimeDelta = TimeDelta::seconds(90);
@@ -96,11 +96,7 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
         // Not of one school: the same for all.
         Err(error) => return vec![unanswered(&error, now)],
     }
-    if !site.store_watch.is_well() {
-        let lost = site.store_watch.last().and_then(|loss| loss.gone).map_or(0, |gone| gone.orders);
-        let why = format!("everything is read again by {}", site.store_watch.pending().join(", "));
-        found.push(Trouble::new(TroubleKind::StoreLost, lost, why, now));
-    }
+    found.extend(store_lost(site, now));
     spool(site, now, &mut found).await;
     if site.lease.ownership() == Ownership::Outdated {
         let why = "another instance loaded another configuration later";
@@ -113,15 +109,29 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     found.into_iter().map(|trouble| trouble.of(site.id())).collect()
 }
 
+/// Work stands until every part has started over. What the platforms know is read back beside the work.
+fn store_lost(site: &Site, now: At) -> Option<Trouble> {
+    let (pending, reading) = (site.store_watch.pending(), site.store_watch.reading_back());
+    let lost = site.store_watch.last().and_then(|loss| loss.gone).map_or(0, |gone| gone.orders);
+    let trouble = |why| Trouble::new(TroubleKind::StoreLost, lost, why, now);
+    if !pending.is_empty() {
+        return Some(trouble(format!("everything is read again by {}", pending.join(", "))));
+    }
+    let why = format!("what was lost is still being read back from {}", reading.join(", "));
+    (!reading.is_empty()).then(|| Trouble { weight: Weight::Warning, ..trouble(why) })
+}
+
 /// Platforms that call an address of before, or one that is wrong: perhaps they were forgotten when the secret
 /// was changed.
 fn addresses(site: &Site, now: At, found: &mut Vec<Trouble>) {
+    let unrouted = site.tally.unrouted.all().into_iter();
+    let unrouted = unrouted.map(|seen| (TroubleKind::CallersUnrouted, seen));
     let (old, refused) = (site.tally.old_addresses.all(), site.tally.refused_by.all());
     let old = old.into_iter().map(|seen| (TroubleKind::AddressesOld, seen));
     let refused = refused.into_iter().filter(|(_, (_, last))| now - *last < SHOWN);
     let refused = refused.map(|seen| (TroubleKind::RequestsRefused, seen));
-    found.extend(old.chain(refused).map(|(kind, (platform, (count, last)))| {
-        let why = format!("the last request came at {}", last.to_rfc3339_opts(SecondsFormat::Secs, true));
+    found.extend(old.chain(refused).chain(unrouted).map(|(kind, (platform, (count, last)))| {
+        let why = format!("the last one came at {}", last.to_rfc3339_opts(SecondsFormat::Secs, true));
         Trouble::new(kind, count, why, now).at(platform)
     }));
 }

@@ -1,5 +1,6 @@
 //! What arrives and is read by nothing: names of parameters, words, types of events, per platform. Each is named
-//! once in the log and counted for `/health`. Never keeps a value; bounded, because a sender chooses the names.
+//! once in the log and counted for `/health`. Never keeps a value; bounded, because a sender chooses the names: the
+//! most frequent are shown, and how many there are beside them.
 //! Enter at [`Unread::note`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +11,13 @@ use serde_json::{Value, json};
 use crate::platform::Lacks;
 use crate::process::SchoolId;
 
-/// Most names per platform, and letters of a name.
+/// Most names per platform that are shown, and that are counted; and letters of a name.
 const NAMES_MAX: usize = 24;
+const COUNTED_MAX: usize = 256;
 const NAME_LETTERS_MAX: usize = 48;
+/// Beyond the shown ones a name is logged when it has come so often, and no more lines are written than these.
+const OFTEN: u64 = 10;
+const LINES_MAX: usize = 96;
 /// More digits in a row may be somebody's number.
 const DIGITS_MAX: usize = 4;
 
@@ -32,8 +37,53 @@ struct Facts {
     lacking: BTreeMap<(String, String), String>,
 }
 
-/// Platform → name → how often it came.
-type Names = BTreeMap<String, BTreeMap<String, u64>>;
+/// By platform.
+type Names = BTreeMap<String, Counted>;
+
+/// The names of one platform.
+#[derive(Debug, Default)]
+struct Counted {
+    /// How often each came, and how many had come before it first did.
+    times: BTreeMap<String, (u64, u64)>,
+    come: u64,
+    /// Names that came once and gave their place to others.
+    left: u64,
+    lines: usize,
+}
+
+impl Counted {
+    /// Returns whether it should be logged.
+    fn note(&mut self, name: String) -> bool {
+        if !self.times.contains_key(&name) && self.times.len() >= COUNTED_MAX {
+            // Junk comes once, a parameter of an address again and again.
+            let once = self.times.iter().filter(|(_, (times, _))| *times == 1);
+            let once = once.min_by_key(|(_, (_, come))| *come).map(|(name, _)| name.clone());
+            self.left += 1;
+            match once {
+                Some(once) => drop(self.times.remove(&once)),
+                None => return false,
+            }
+        }
+        let is_early = self.times.len() < NAMES_MAX && self.left == 0;
+        self.come += 1;
+        let (times, _) = self.times.entry(name).or_insert((0, self.come));
+        *times += 1;
+        let is_news = if is_early { *times == 1 } else { *times == OFTEN };
+        let is_told = is_news && self.lines < LINES_MAX;
+        self.lines += usize::from(is_told);
+        is_told
+    }
+
+    /// The most frequent names, and the number of the others.
+    fn shown(&self) -> (Vec<(&String, u64)>, u64) {
+        let mut names: Vec<(&String, u64)> =
+            self.times.iter().map(|(name, (times, _))| (name, *times)).collect();
+        names.sort_by_key(|(name, times)| (std::cmp::Reverse(*times), *name));
+        let others = names.len().saturating_sub(NAMES_MAX) as u64 + self.left;
+        names.truncate(NAMES_MAX);
+        (names, others)
+    }
+}
 
 impl Unread {
     /// Counts the names of one request, and logs those that are new.
@@ -84,11 +134,18 @@ impl Unread {
         listed(&self.events)
     }
 
-    /// Platform → name → how often it came.
+    /// Platform → name → how often it came; `and more` is the number of the names that are not shown.
     pub fn show(&self) -> Value {
-        let mut all = locked(&self.names).clone();
-        for (platform, events) in &*locked(&self.events) {
-            all.entry(platform.clone()).or_default().extend(events.clone());
+        let mut all: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for names in [&self.names, &self.events] {
+            for (platform, counted) in &*locked(names) {
+                let (names, others) = counted.shown();
+                let of_platform = all.entry(platform.clone()).or_default();
+                of_platform.extend(names.into_iter().map(|(name, times)| (name.clone(), times)));
+                if others > 0 {
+                    *of_platform.entry("and more".to_owned()).or_default() += others;
+                }
+            }
         }
         json!(all)
     }
@@ -99,8 +156,10 @@ fn locked(names: &Mutex<Names>) -> MutexGuard<'_, Names> {
 }
 
 fn listed(names: &Mutex<Names>) -> BTreeMap<String, Vec<String>> {
-    let of = |(platform, names): (&String, &BTreeMap<String, u64>)| {
-        (platform.clone(), names.keys().cloned().collect())
+    let of = |(platform, counted): (&String, &Counted)| {
+        let (names, others) = counted.shown();
+        let more = (others > 0).then(|| format!("and {others} more"));
+        (platform.clone(), names.into_iter().map(|(name, _)| name.clone()).chain(more).collect())
     };
     locked(names).iter().map(of).collect()
 }
@@ -112,11 +171,12 @@ fn note(into: &Mutex<Names>, school: &SchoolId, platform: &str, names: &[String]
     let mut known = locked(into);
     let of_platform = known.entry(platform.to_owned()).or_default();
     for name in names.iter().filter_map(|name| shown(name)) {
-        if let Some(times) = of_platform.get_mut(&name) {
-            *times += 1;
-        } else if of_platform.len() < NAMES_MAX {
+        let had_room = of_platform.times.len() <= NAMES_MAX;
+        if of_platform.note(name.clone()) {
             tracing::warn!(school = %school, platform, name, "nothing reads this: is it misspelt, or new?");
-            of_platform.insert(name, 1);
+        }
+        if had_room && of_platform.times.len() > NAMES_MAX {
+            tracing::warn!(school = %school, platform, "nothing reads many more names: `unread` in /health shows the most frequent");
         }
     }
 }
@@ -166,7 +226,22 @@ mod tests {
         let shown = unread.show();
         let of_line = shown["pbxa"].as_object().map(|names| names.keys().cloned().collect::<Vec<_>>());
         let of_line = of_line.unwrap_or_default();
-        assert_eq!(of_line.len(), NAMES_MAX);
+        assert_eq!((of_line.len(), &shown["pbxa"]["and more"]), (NAMES_MAX + 1, &json!(100 - NAMES_MAX)));
         assert!(of_line.iter().all(|name| name.chars().count() <= NAME_LETTERS_MAX));
+    }
+
+    /// F6: a stranger's names do not hide the misspelt one.
+    #[test]
+    fn a_name_that_comes_again_and_again_is_shown_beside_a_flood() {
+        let (unread, school) = (Unread::default(), SchoolId("rost".to_owned()));
+        for n in 0..2_000 {
+            unread.note(&school, "getcourse", &[format!("junk-{}x{}", n % 100, n / 100)]);
+            if n > 1_000 && n % 50 == 49 {
+                unread.note(&school, "getcourse", &["cots".to_owned()]);
+            }
+        }
+        let names = &unread.names()["getcourse"];
+        assert_eq!((names.len(), names[0].as_str()), (NAMES_MAX + 1, "cots"));
+        assert_eq!(names[NAMES_MAX], "and 1977 more");
     }
 }

@@ -329,6 +329,9 @@ fn the_unit_starts_the_program_and_lets_it_drain() {
         assert_eq!(value(key), [set], "{key}");
     }
     assert_eq!(value("LoadCredential"), ["dozvon:/etc/dozvon/secrets"]);
+    // A user of its own, whom the head of the file makes and lets read the files.
+    let user = value("User").pop().expect("a user");
+    assert!(unit.contains(&format!(" {user}\n#   chown -R root:{user} /etc/dozvon")), "{unit}");
     // The data folder is one that systemd makes writable.
     let state = value("StateDirectory").pop().expect("a folder");
     assert!(unit.contains(&format!("DOZVON_DATA=/var/lib/{state}")));

@@ -238,6 +238,19 @@ async fn an_account_that_refuses_makes_one_finding() {
     }
 }
 
+/// F45: too many requests of others are no mistake of the files.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_says_later_makes_a_warning() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let text = std::fs::read_to_string(bench.config().join(FILE)).expect("it is there");
+    let url = text.split("[amocrm]\nurl = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let later = answering("429 Too Many Requests", "text/html", "").await;
+    bench.edit(FILE, url.expect("an address"), &later);
+    let said = bench.run(&["check", "--online"]).await;
+    assert_eq!((said.code(), said.err().as_str()), (Some(0), ""));
+    assert!(said.out().contains("amocrm: not compared: amoCRM answers 429"), "{}", said.out());
+}
+
 /// Users are shown to administrators only; everything else is still compared.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_of_no_administrator_hides_the_users_only() {
@@ -311,6 +324,7 @@ async fn init_reads_the_account_before_it_writes() {
     assert_eq!(made.code(), Some(0), "{}", made.err());
     let file = std::fs::read_to_string(folder.join("schools/moja/school.toml")).expect("it is written");
     assert!(file.contains("[managers.irina]") && file.contains("account_id = 31877554\n"), "{file}");
+    assert!(file.contains("\n#[amocrm.pipelines.revival]\n"), "offered, and not switched on: {file}");
     let variables = std::fs::read_to_string(folder.join("env")).expect("it is written");
     assert!(variables.contains("\nDEMO_AMOCRM_TOKEN=\n"), "{variables}");
     std::fs::write(folder.join("schools/moja/school.toml"), filled_in(&file)).expect("writable");

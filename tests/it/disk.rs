@@ -287,7 +287,7 @@ async fn stored_tokens_are_sealed_with_the_new_key() {
 async fn secrets_come_from_files_and_fresh_ones_are_printed() {
     let bench = TestBed::new(StoreKind::Embedded).await;
     let fresh = bench.run(&["secret"]).await.out().trim().to_owned();
-    assert!(fresh.len() == 32 && dozvon::secret::weakness(&fresh).is_none(), "{fresh}");
+    assert!(fresh.len() == 32 && dozvon::secret::weakness(&fresh, &[]).is_none(), "{fresh}");
     let file = bench.folder.path().join("secret");
     std::fs::write(&file, &fresh).expect("writable");
     let mut command = bench.command(&["url", "rost"]);

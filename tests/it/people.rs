@@ -4,7 +4,7 @@
 use dozvon::link;
 use dozvon::store::Store;
 
-use crate::process::{answer_late, bench, email, everything_stands, order_url, phone, tell};
+use crate::process::{FIRST, answer_late, bench, email, everything_stands, order_url, phone, tell};
 use crate::support::program::{FORM, StoreKind, TestBed, form, rost, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,6 +123,71 @@ async fn a_stranger_with_a_clients_number_gets_nothing_of_his() {
     let left = by(&["--phone", &phone(0)]).await;
     assert_eq!(left.code(), Some(0), "{}", left.err());
     assert!(left.out().contains(&client) && !left.out().contains(&stranger), "{}", left.out());
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// F100: the secret of GetCourse's addresses redirects nothing: what only a report says of a known client does not count.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_gives_a_known_client_no_other_address() {
+    let bench = bench(StoreKind::Embedded).await;
+    let bridge = bench.start().await;
+    let user = bench.world().order_of("order-0").expect("an order").user_id.to_string();
+    let url = format!("{}&user_id={user}", order_url(&bench, 0));
+    assert_eq!(send("GET", &url, "", "").await.expect("an answer").status, 200);
+    everything_stands(&bench, 1).await;
+    bridge.settled().await;
+
+    let own = FIRST.to_string();
+    let others = [FIRST + 1, FIRST + 900].map(|id| id.to_string());
+    let thief = |n: usize| format!("thief-{n}@evil.example");
+    let number = phone(0);
+    // The order in which an order of another user, and one that GetCourse does not have, are said to be his.
+    let forged: [(&str, Vec<(&str, &str)>); 6] = [
+        ("user-updated", vec![("user_id", user.as_str()), ("phone", "+79036661099")]),
+        ("order-status", vec![("order_id", own.as_str()), ("phone", number.as_str())]),
+        ("order-status", vec![("order_id", own.as_str()), ("user_id", user.as_str())]),
+        ("order-status", vec![("order_id", own.as_str()), ("user_id", "66600")]),
+        (
+            "order-created",
+            vec![("order_id", others[0].as_str()), ("user_id", user.as_str()), ("number", "12042")],
+        ),
+        (
+            "order-created",
+            vec![("order_id", others[1].as_str()), ("phone", number.as_str()), ("number", "12941")],
+        ),
+    ];
+    let his = || bench.world().letters().iter().filter(|letter| letter.to.contains(&email(0))).count();
+    let before = his();
+    for (n, (address, fields)) in forged.iter().enumerate() {
+        let email = thief(n);
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("email", email.as_str())]).collect();
+        let url = format!("{}?{}", bench.hook("getcourse", address), form(&fields));
+        assert_eq!(send("GET", &url, "", "").await.expect("an answer").status, 200, "{url}");
+        bridge.settled().await;
+    }
+    assert!(his() > before, "the letter of the other order went to the known address");
+    let world = format!("{:?}", bench.world().letters().iter().map(|one| one.to.clone()).collect::<Vec<_>>());
+    assert!(!world.contains("evil.example"), "{world}");
+    let contacts: Vec<String> = bench.world().contacts().map(|contact| format!("{contact:?}")).collect();
+    assert!(contacts.iter().all(|one| !one.contains("evil.example")), "{contacts:#?}");
+    assert!(contacts.iter().all(|one| !one.contains("6661099")), "{contacts:#?}");
+    told("никто их не подтвердил", &format!("{:?}", bench.world().view()));
+
+    for n in 0..3 {
+        let asked = bench.run(&["person", "export", "rost", "--email", &thief(n)]).await;
+        assert_eq!((asked.code(), asked.out()), (Some(1), String::new()), "{n}");
+        told("Only an unconfirmed report gave this number or address to c-gc-", &asked.err());
+    }
+    let known = export(&bench, 0).await;
+    let waiting = known["clients"][0]["unconfirmed"].to_string();
+    told(&thief(0), &waiting);
+    assert_eq!(known["clients"][0]["emails"], serde_json::json!([email(0)]));
+    assert_eq!(known["clients"][0]["gc_user"], serde_json::json!(user));
+    let chosen = known["clients"][0]["id"].as_str().expect("an id").to_owned();
+    let erased =
+        bench.run(&["person", "erase", "rost", "--email", &thief(0), "--client", &chosen, "--yes"]).await;
+    told("Erased in rost: 1 client record(s)", &erased.out());
+    assert!(!everything(&*bench.store().await).await.contains(&thief(0)), "its requests, too");
     assert_eq!(bridge.terminate().await, Some(0));
 }
 

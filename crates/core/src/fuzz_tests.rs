@@ -15,7 +15,7 @@ use crate::process::dates::Reader;
 use crate::process::hours::TimeOfDay;
 
 /// What people write into tasks, with what they never write.
-const WORDS: [&str; 40] = [
+const WORDS: [&str; 52] = [
     "завтра",
     "послезавтра",
     "сегодня",
@@ -46,6 +46,18 @@ const WORDS: [&str; 40] = [
     "2026",
     "9999-12-31",
     "праздников",
+    "пятого",
+    "двадцать",
+    "полтора",
+    "часа",
+    "минут",
+    "без",
+    "половине",
+    "четверть",
+    "конце",
+    "недели",
+    "дня",
+    "1:30",
     "+7",
     "903",
     "доб.",
@@ -123,7 +135,8 @@ proptest! {
             for found in reader.read(&text) {
                 prop_assert!(text.get(found.range).is_some());
             }
-            let _ = (reader.meant(&text), reader.wrong(&text));
+            let _ = (reader.meant(&text), reader.wrong(&text), reader.says_time(&text));
+            let _ = (reader.term(&text), reader.wrong_first(&text), reader.wrong_return(&text));
             let phone = Phone::parse(&text);
             prop_assert!(phone.e164.is_none_or(|number| number.len() <= 16));
             let _ = Phone::of_line(&text);

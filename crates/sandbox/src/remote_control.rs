@@ -69,7 +69,7 @@ impl World {
             id: id.clone(),
             at: Moment::After(TimeDelta::zero()),
             name: given("name", format!("Клиент {script}")),
-            phone: given("phone", format!("+7903555{:04}", 2000 + script)),
+            phone: given("phone", phone_by_hand(script)),
             email: given("email", format!("client-{script}@example.com")),
             city: String::new(),
             zone: String::new(),
@@ -174,20 +174,31 @@ impl World {
         let mut lines = vec![format!("curl -X POST {getcourse}/sandbox/orders")];
         let orders = &self.setup.orders;
         let Some(order) = orders.iter().find(|order| order.untold).or(orders.last()) else { return lines };
-        let phone = phone_dialled(&order.phone);
-        let extension = self.exchange().board().employees.last().map_or("", |employee| &employee.extension);
-        lines.push(format!(
-            "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
-        ));
-        lines.extend(self.exchange().example(self.start, extension, &phone));
         // After a run most are paid or over; the first line makes one that is not.
         let made = &self.getcourse.orders;
         let named = order.order_id.filter(|id| made.get(id).is_none_or(|order| order.takes_money()));
         let other = || made.values().rev().find(|order| order.takes_money()).map(|order| order.id);
         let id = named.or_else(other).unwrap_or_else(|| self.getcourse.next_order_id());
+        let script = match made.get(&id) {
+            Some(order) => orders.iter().find(|script| order.script.as_ref() == Some(&script.id)),
+            None => named.map(|_| order),
+        };
+        // Of the order that is paid below, so that the call shows, too.
+        let phone = script.map_or_else(|| phone_by_hand(orders.len()), |script| script.phone.clone());
+        let phone = phone_dialled(&phone);
+        let extension = self.exchange().board().employees.last().map_or("", |employee| &employee.extension);
+        lines.push(format!(
+            "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
+        ));
+        lines.extend(self.exchange().example(self.start, extension, &phone));
         lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
         lines
     }
+}
+
+/// The client of an order that a person makes, if he names none.
+fn phone_by_hand(script: usize) -> String {
+    format!("+7903555{:04}", 2000 + script)
 }
 
 fn brief(order: &Order) -> Value {

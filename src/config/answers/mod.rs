@@ -176,7 +176,7 @@ impl Answers {
             .find_map(|words| self.reason_in(words));
         let moment = match text(self.date_field) {
             Some(date) => field_moment(date, dates),
-            None => why.and_then(|why| moment(dates.meant(why)?.named, dates)),
+            None => why.and_then(|why| moment(named(kind, why, dates)?.named, dates)),
         };
         let (at, extent) = moment.unzip();
         Some(Answer {
@@ -205,7 +205,7 @@ impl Answers {
     /// the manager is asked for it.
     pub fn from_result(&self, text: &str, dates: &Reader) -> Vec<Answer> {
         let first = match self.kind_of(text, dates) {
-            Some((kind, rest)) => self.with_date(kind, rest, dates.meant(rest), dates),
+            Some((kind, rest)) => self.with_date(kind, rest, named(kind, rest, dates), dates),
             None => time_alone(text, dates),
         };
         let Some(mut first) = first else { return Vec::new() };
@@ -226,13 +226,13 @@ impl Answers {
         let mut begins = starts_part(rest);
         loop {
             let next = self.kind_of(rest, dates).and_then(|(kind, tail)| {
-                let named = matches!(kind, AnswerKind::CallBack) || begins;
+                let is_said = matches!(kind, AnswerKind::CallBack) || begins;
                 let fits = first.kind == AnswerKind::Reached
                     || matches!(kind, AnswerKind::CallBack | AnswerKind::Promise | AnswerKind::OwnTry);
                 let is_other =
                     !matches!(kind, AnswerKind::Reached | AnswerKind::NotReached | AnswerKind::Unclear);
-                let next = self.with_date(kind, tail, dates.meant(tail), dates)?;
-                (named && fits && is_other && (next.at.is_some() || next.reason.is_some())).then_some(next)
+                let next = self.with_date(kind, tail, named(kind, tail, dates), dates)?;
+                (is_said && fits && is_other && (next.at.is_some() || next.reason.is_some())).then_some(next)
             });
             let alone = || time_alone(rest, dates).filter(|one| begins && one.extent == Extent::Moment);
             if let Some(next) = next.or_else(alone) {
@@ -247,7 +247,8 @@ impl Answers {
     /// The answer in a note, where a date further on may be anything: it has to follow the first words.
     pub fn from_note(&self, text: &str, dates: &Reader) -> Option<Answer> {
         let (kind, rest) = self.kind_of(text, dates)?;
-        let first = dates.meant(rest).filter(|found| trim_marks(&rest[..found.range.start]).is_empty());
+        let first =
+            named(kind, rest, dates).filter(|found| trim_marks(&rest[..found.range.start]).is_empty());
         self.with_date(kind, rest, first, dates)
     }
 
@@ -331,6 +332,17 @@ fn time_alone(text: &str, dates: &Reader) -> Option<Answer> {
     let (at, extent) = moment(found.named, dates)?;
     let whole = extent != Extent::Day && beside.iter().all(|part| trim_marks(part).is_empty());
     whole.then(|| Answer { at: Some(at), extent, ..bare(AnswerKind::CallBack) })
+}
+
+/// The date that is meant; where the client thinks, also the time that he needs for it: «думает 3 дня».
+fn named(kind: AnswerKind, text: &str, dates: &Reader) -> Option<Found> {
+    let meant = dates.meant(text);
+    match meant {
+        Some(found) if found.of_return => Some(found),
+        meant => {
+            Some(kind).filter(|kind| *kind == AnswerKind::Doubt).and_then(|_| dates.term(text)).or(meant)
+        }
+    }
 }
 
 fn bare(kind: AnswerKind) -> Answer {

@@ -99,6 +99,17 @@ fn a_tasks_result_is_read_by_its_first_words() {
     check("сам 26.11, другой картой", OwnTry, Some("2026-11-26"), None, Some("другой картой"));
     check("рассрочка", Instalment, None, None, None);
     check("думает — смотрит программу", Doubt, None, None, Some("смотрит программу"));
+    check("думает 3 дня", Doubt, Some("2026-11-25"), None, None);
+    check("думает неделю, муж", Doubt, Some("2026-11-29"), None, Some("муж"));
+    check("думает ещё дней 5", Doubt, Some("2026-11-27"), None, None);
+    check("думает до 3 часов", Doubt, None, None, Some("до 3 часов"));
+    check("думает до пятого", Doubt, Some("2026-12-05"), None, None);
+    check("думает до конца месяца", Doubt, Some("2026-11-30"), None, None);
+    check("думает 2-3 дня", Doubt, None, None, Some("2-3 дня"));
+    check("думает неделю, вернуться 25.11", Doubt, Some("2026-11-25"), None, Some("неделю, вернуться"));
+    check("рассрочка на 6 месяцев", Instalment, None, None, Some("на 6 месяцев"));
+    check("перезвонить четвёртого в 10", CallBack, Some("2026-12-04 10:00"), None, None);
+    check("перезвонить после отпуска в 13", CallBack, None, None, Some("после отпуска в 13"));
     check("особые условия: скидка 10 %", SpecialTerms, None, None, Some("скидка 10 %"));
     check("отказ: цена, ждёт премию", Refusal, None, Some(Price), Some("ждёт премию"));
     check("Отказ, очень дорого", Refusal, None, Some(Price), Some("очень дорого"));
@@ -196,6 +207,7 @@ fn a_leads_fields_give_answer_date_reason_and_why() {
         &[(501, "Перезвонить"), (503, "в понедельник в 11, просил")],
         Some((CallBack, Some("2026-11-23 11:00"), None, Some("в понедельник в 11, просил"))),
     );
+    check(&[(501, "Думает"), (503, "3 дня")], Some((Doubt, Some("2026-11-25"), None, Some("3 дня"))));
     check(&[(501, "Сам попробует оплатить")], Some((OwnTry, None, None, None)));
     check(
         &[(501, "Отказ"), (504, "Цена"), (503, "ждёт премию")],

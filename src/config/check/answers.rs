@@ -39,12 +39,10 @@ fn words_and_fields(draft: &Draft, findings: &mut Findings) {
             findings.wrong.add(format!("answers.{table}.{text:?}"), "no words", "at least one word");
         }
     }
-    let fields = [answers.field, answers.date_field, answers.why_field, answers.reason_field];
-    for id in repeated(fields.into_iter().flatten()) {
+    for id in repeated(answers.fields()) {
         findings.wrong.add("answers", format!("field {id} stands twice"), "a field of its own for each");
     }
-    let used = fields[1..].iter().any(Option::is_some);
-    if used && answers.field.is_none() {
+    if answers.field.is_none() && answers.fields().next().is_some() {
         findings.wrong.add("answers.field", "missing", "the list field with the answer itself");
     }
 }

@@ -15,7 +15,7 @@ use crate::platform::amocrm;
 use crate::platform::check::{Complaints, Findings, is_public};
 use crate::platform::entry::AccountSign;
 use crate::platforms::Platforms;
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 use crate::process::definition::{Figures, Manager, Route};
 use crate::secret::{FORMER, FRESH_FIRST, is_published};
 
@@ -132,7 +132,12 @@ fn texts(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>
         let asked_for = draft.routes.iter().any(|route| route.task.text.as_deref() == Some(name));
         if !shipped && !asked_for {
             let mut wrong = Complaints { file: &text.file, found: problems };
-            wrong.add("", "nothing uses a text of this name", "a shipped name, or a `task` of a route");
+            let known = draft.texts.texts().filter(|(_, text)| text.shipped).map(|(name, _)| name);
+            let tasks = draft.routes.iter().filter_map(|route| route.task.text.as_deref());
+            let meant = nearest(name, known.chain(tasks));
+            let meant = meant.map(|meant| format!("is `{meant}` meant? ")).unwrap_or_default();
+            let allowed = format!("{meant}a shipped name, or a `task` of a route");
+            wrong.add("", "nothing uses a text of this name", allowed);
         }
         if text.head.review < (today.year(), today.month()) {
             let mut warn = Complaints { file: &text.file, found: warnings };

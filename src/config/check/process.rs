@@ -165,9 +165,14 @@ fn never_zero(draft: &Draft, findings: &mut Findings) {
             findings.wrong.add(key, "0", "1 or more");
         }
     }
-    let update = figures.next_note.update_minutes;
-    if update > 120 {
-        findings.wrong.add("next_note.update_minutes", update.to_string(), "120 or less");
+    for (key, value, most) in [
+        ("next_note.update_minutes", figures.next_note.update_minutes, 120),
+        ("talk.answer_minutes", figures.talk.answer_minutes, 5 * 24 * 60),
+        ("payment.part_days", figures.payment.part_days, 366),
+    ] {
+        if value > most {
+            findings.wrong.add(key, value.to_string(), format!("{most} or less"));
+        }
     }
     let every = figures.dialling.every_minutes;
     if every > 0 && every < figures.dialling.gap_minutes {

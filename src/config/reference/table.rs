@@ -219,7 +219,7 @@ const ROUTE: &[Key] = &[
     key(
         "when",
         "expression",
-        "A condition in the language of templates (G10), \"offer in ['551'] and source.utm_medium == 'cpc' and cost_sum >= 30000\". Texts: offer (each of the order's in turn), positions, author (client, manager), line, source.utm_source, source.form, source.page, source.promocode, source.city and any other label. Number: cost_sum. Lists: offers, tags, groups; 'x' in groups. What nobody has told makes it false, and the journal says so.",
+        "A condition in the language of templates (G10), \"offer in ['551'] and source.utm_medium == 'cpc' and cost_sum >= 30000\". Texts: offer (each of the order's in turn), positions, author (client, manager), line, source.utm_source, source.form, source.page, source.promocode, source.city and any other label. Number: cost_sum. Lists: offers, tags, groups; 'x' in groups. What nobody has told makes it false, also under `not`, and the journal says so. Told is what a report carried, also as an empty text; of the utm marks all are told as soon as one is.",
     ),
     key(
         "offers",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::intake::identity;
 use crate::link;
+use crate::process::client::Detail;
 use crate::process::{Client, ClientId, Phone};
 
 /// Only this many last digits of a number are compared: the prefix is written in many ways.
@@ -57,7 +58,21 @@ impl Mention {
     pub fn learn(&mut self, client: &Client) {
         self.phones.extend(client.phones.iter().cloned());
         self.emails.extend(client.emails.iter().map(|email| email.to_lowercase()));
+        for one in &client.unconfirmed {
+            match one.detail {
+                Detail::Phone => drop(self.phones.insert(one.value.clone())),
+                Detail::Email => drop(self.emails.insert(one.value.to_lowercase())),
+                Detail::Name => {}
+            }
+        }
         client.joined.values().for_each(|joined| self.learn(&joined.apart));
+    }
+
+    /// Whether only an unconfirmed report gave the client one of these numbers or addresses (F100).
+    pub fn is_unconfirmed(&self, client: &Client) -> bool {
+        let told = client.unconfirmed.iter().filter(|one| one.detail != Detail::Name).map(|one| &one.value);
+        told.into_iter()
+            .any(|value| self.phones.contains(value) || self.emails.contains(&value.to_lowercase()))
     }
 
     /// The index keys of the person's numbers and addresses.
@@ -72,10 +87,13 @@ impl Mention {
         self.keys().iter().flat_map(|key| identity::entries(key)).collect()
     }
 
-    /// The persons who are meant; `found` is what the index has under [`Mention::entries`].
+    /// The persons who are meant: those who were chosen, else all whom `found` names, which is what the index has under
+    /// [`Mention::entries`].
     pub fn persons(&self, found: &[Option<String>]) -> BTreeSet<ClientId> {
-        let all = identity::named(found).into_iter();
-        all.filter(|client| self.clients.is_empty() || self.clients.contains(client)).collect()
+        if !self.clients.is_empty() {
+            return self.clients.clone();
+        }
+        identity::named(found).into_iter().collect()
     }
 
     /// Drops each number and address that somebody else has, too: what mentions it may be of the other person.
@@ -129,6 +147,7 @@ impl Mention {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::event::ClientFacts;
 
     #[track_caller]
     fn check(text: &str, expected: bool) {
@@ -152,6 +171,30 @@ mod tests {
         check("id=412900771", false);
         check("n=12", false);
         check("", false);
+    }
+
+    #[test]
+    fn what_only_a_report_or_a_joined_order_told_is_of_the_person_too() {
+        let (mut client, texts) = (Client::new("c-1".into()), crate::message::library::Library::shipped());
+        let told = |email: &str, guessed| ClientFacts {
+            email: Some(email.to_owned()),
+            guessed,
+            ..ClientFacts::default()
+        };
+        client.told_by(&"gc-1".into(), &told("anna@example.com", false), &texts);
+        client.told_by(&"gc-1".into(), &told("new@example.com", false), &texts);
+        client.join(&"gc-2".into(), &BTreeSet::new(), crate::process::At::UNIX_EPOCH);
+        client.told_by(&"gc-2".into(), &told("petr@example.com", true), &texts);
+        client.unconfirmed.retain(|one| one.value != "petr@example.com");
+        let known = Mention::of(&client);
+        let all: Vec<&str> = known.emails.iter().map(String::as_str).collect();
+        assert_eq!(all, ["anna@example.com", "new@example.com", "petr@example.com"]);
+        for (email, waits) in
+            [("New@example.com", true), ("anna@example.com", false), ("x@example.com", false)]
+        {
+            let typed = Mention::typed(None, Some(email)).expect("an address");
+            assert_eq!(typed.is_unconfirmed(&client), waits, "{email}");
+        }
     }
 
     #[test]

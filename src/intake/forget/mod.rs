@@ -22,6 +22,7 @@ use super::mirror;
 use crate::intake::envelope::Envelope;
 use crate::intake::item::{Inbound, Item, Member};
 use crate::link;
+use crate::process::meters::counted_as;
 use crate::process::{At, Client, ClientId, CommandId, LeadRole, Order, OrderId, SchoolId, TaskId};
 use crate::store::{
     DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget, Seq, Store, StoreError, StoreResult, Unit,
@@ -315,7 +316,10 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> StoreResul
     if let Some(user) = &client.gc_user {
         drop_link(book, link::gc_user(user), unit);
     }
-    for way in client.phones.iter().chain(&client.emails) {
+    let ways = client.phones.iter().chain(&client.emails);
+    // An older version counted each spelling of an address by itself.
+    let counted: BTreeSet<String> = ways.flat_map(|way| [way.clone(), counted_as(way)]).collect();
+    for way in &counted {
         unit.forget.extend(book.forget_meter(way).await?);
     }
     unit.forget.extend(book.forget_client(&client.id).await?);

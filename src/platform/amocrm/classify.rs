@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::platform::Fault;
 use crate::platform::http::{NoResponse, Response};
 
+/// A 429 without `retry-after`: the limit counts seconds.
+const AFTER_TOO_MANY_MS: u64 = 1_000;
+
 /// What is allowed when the outcome of a request is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepeatSafety {
@@ -94,7 +97,7 @@ pub fn classify(repeat: RepeatSafety, answer: Result<Response, NoResponse>) -> V
         403 => Verdict::Fault(forbidden(&response)),
         429 => Verdict::Fault(Fault::Later {
             why: "amoCRM answers 429: too many requests".to_owned(),
-            after_ms: response.retry_after_ms(),
+            after_ms: response.retry_after_ms().or(Some(AFTER_TOO_MANY_MS)),
         }),
         408 | 500..=599 => Verdict::Fault(unknown(repeat, &format!("amoCRM answers {status}"))),
         _ => Verdict::Reply(Reply::Rejected(Rejection {

@@ -84,6 +84,7 @@ fn contact(item: &FormEntity<'_>, zone_field: Option<u64>) -> Option<Signal> {
     for field in wire::fields(item.node).unwrap_or_default() {
         let mut values =
             field.values.iter().map(|value| value.value.trim()).filter(|value| !value.is_empty());
+        let all = values.clone();
         match field.code {
             Some("PHONE") => keys.extend(values.clone().filter_map(link::mirror_phone)),
             Some("EMAIL") => keys.extend(values.clone().filter_map(link::mirror_email)),
@@ -95,6 +96,7 @@ fn contact(item: &FormEntity<'_>, zone_field: Option<u64>) -> Option<Signal> {
             _ if Some(field.id) == zone_field => facts.zone = values.next().map(str::to_owned),
             _ => {}
         }
+        facts.carry(field.code.unwrap_or_default(), all);
     }
     let responsible = item.node.number("responsible_user_id");
     // Without a time nothing can be compared, and an old state could overwrite a newer one.

@@ -181,6 +181,7 @@ pub fn contact(body: &Value, zone_field: Option<u64>) -> ClientFacts {
     for field in list(&body["custom_fields_values"]) {
         let values = list(&field["values"]).iter().map(|value| text(&value["value"]).trim());
         let mut values = values.filter(|value| !value.is_empty());
+        let all = values.clone();
         match text(&field["field_code"]) {
             "PHONE" => {
                 facts.phone = values.next().map(|first| {
@@ -195,6 +196,7 @@ pub fn contact(body: &Value, zone_field: Option<u64>) -> ClientFacts {
             }
             _ => {}
         }
+        facts.carry(text(&field["field_code"]), all);
     }
     facts
 }

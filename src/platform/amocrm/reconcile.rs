@@ -128,6 +128,11 @@ impl Reconciler for AmoReconciler {
         let again_at = if done { cursor.next_at } else { now };
         Ok(Reconciled { found, unread, ..Reconciled::nothing(&cursor, again_at) })
     }
+
+    fn is_through(&self, cursor: &Value) -> bool {
+        let cursor = serde_json::from_value::<Cursor>(cursor.clone());
+        cursor.map_or(true, |cursor| cursor.waiting.is_empty() && cursor.read_at.is_none())
+    }
 }
 
 impl AmoReconciler {

@@ -16,6 +16,7 @@ use crate::platform::http::Http;
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try, marker};
 use crate::process::command::NO_ORDER;
 use crate::process::definition::Manager;
+use crate::process::event::ClientFacts;
 use crate::process::{Ask, At, Command, ManagerId, OrderId, ReadBack, Status, Urgency};
 use crate::signal::{SeenOrder, Signal};
 
@@ -80,6 +81,7 @@ impl Courier for GcCourier {
         let attempt = GcAttempt { client, settings: &self.settings, command, deal, tried };
         match &command.ask {
             Ask::ReadBack(ReadBack::Order) => attempt.read_order(links).await,
+            Ask::ReadBack(ReadBack::Person) => attempt.read_person().await,
             Ask::SetStatus { status, reason } => attempt.set_status(status, reason.as_deref()).await,
             Ask::AddComment { text } => attempt.add_comment(text).await,
             Ask::SetOrderManager { manager } => match self.managers.get(manager) {
@@ -113,6 +115,7 @@ impl GcAttempt<'_> {
             .filter(|seen| seen.facts.gc_id.as_deref() == Some(self.deal))
             .ok_or_else(|| Fault::never("GetCourse shows another order"))?;
         seen.facts.confirmed = true;
+        seen.facts.client.read = true;
         Ok(seen)
     }
 
@@ -128,11 +131,23 @@ impl GcAttempt<'_> {
         {
             // The person's data helps, but the order's money must not wait for it.
             match self.user(&id).await {
-                Ok(user) => {
-                    seen.facts.client = tech::client(&user);
-                    seen.facts.client.gc_user = Some(id);
-                }
+                Ok(user) => seen.facts.client = buyer(&user, id),
                 Err(fault) => tracing::warn!(order = %self.command.order, %fault, "buyer not read"),
+            }
+        }
+        Ok(shown(seen))
+    }
+
+    /// The order with its buyer as GetCourse knows him; which user that is, the order says, and no report (F100).
+    async fn read_person(&self) -> Result<Receipt, Fault> {
+        let mut seen = self.seen().await?;
+        if let Some(id) = seen.facts.client.gc_user.clone() {
+            match self.user(&id).await {
+                Ok(user) => seen.facts.client = buyer(&user, id),
+                Err(fault @ Fault::Never { .. }) => {
+                    tracing::warn!(order = %self.command.order, %fault, "buyer not read");
+                }
+                Err(fault) => return Err(fault),
             }
         }
         Ok(shown(seen))
@@ -219,6 +234,10 @@ impl GcAttempt<'_> {
         self.client.write("deal/add-comment", &body, self.urgency()).await?;
         Ok(Receipt::default())
     }
+}
+
+fn buyer(user: &Value, id: String) -> ClientFacts {
+    ClientFacts { gc_user: Some(id), read: true, ..tech::client(user) }
 }
 
 fn shown(seen: SeenOrder) -> Receipt {

@@ -177,7 +177,13 @@ impl Reading<'_> {
     fn source(&self) -> BTreeMap<String, String> {
         let mut source = self.params.starting(&SOURCES);
         for field in FACTS {
-            if let Some(value) = self.value(field) {
+            let told = self.value(field).map(|value| match LISTS.contains(&field) {
+                true => text::items(&value).join(", "),
+                false => value,
+            });
+            // Carried empty: there is none, which a condition may ask for (G10).
+            let is_none = || self.params.raw(field, &self.settings.fields).any(text::is_none);
+            if let Some(value) = told.or_else(|| is_none().then(String::new)) {
                 source.insert(field.to_owned(), value);
             }
         }
@@ -187,6 +193,9 @@ impl Reading<'_> {
 
 /// Fields that are facts of an order's source under their own names.
 pub const FACTS: [&str; 6] = ["promocode", "page", "form", "city", "groups", "tags"];
+
+/// Those that are lists.
+const LISTS: [&str; 2] = ["groups", "tags"];
 
 /// An order's cost, and how much of it is paid and left.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -33,8 +33,22 @@ pub const FIELDS: [Field; 30] = [
     field("name", "", "", &["user_name", "full_name"]),
     field("email", "{object.user.email}", "{object.email}", &["user_email"]),
     field("phone", "{object.user.phone}", "{object.phone}", &["user_phone", "phone_standart"]),
-    field("positions", "{object.positions}", "", &["deal_positions", "offer", "product_title", "title"]),
-    field("offers", "{object.offers}", "", &["offer_id", "offer_ids"]),
+    field(
+        "positions",
+        "{object.positions}",
+        "",
+        &[
+            "deal_positions",
+            "offer",
+            "product_title",
+            "title",
+            // Of a JSON body whose positions or offers are objects.
+            "positions_title",
+            "offers_title",
+            "offer_title",
+        ],
+    ),
+    field("offers", "{object.offers}", "", &["offer_id", "offer_ids", "offers_id"]),
     field(
         "cost",
         "{object.cost_money_value}",

@@ -110,11 +110,19 @@ impl Hooks for GcHooks {
         Some(Lacks { address: request.tail.clone(), brought: list(brought), lacking: list(lacking) })
     }
 
-    /// Read from GetCourse itself, so its amounts are confirmed; with our own field names, not the school's.
+    /// Read from GetCourse itself, so its amounts and persons are confirmed; with our own field names, not the school's.
     fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
         let settings =
             Settings { payments: Some(Payments::Trust), fields: BTreeMap::new(), ..self.settings.clone() };
-        Self::new(settings).signals(request)
+        let mut signals = Self::new(settings).signals(request)?;
+        for signal in &mut signals {
+            match signal {
+                Signal::OrderSeen(seen) => seen.facts.client.read = true,
+                Signal::ClientSeen(facts) => facts.read = true,
+                _ => {}
+            }
+        }
+        Ok(signals)
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Amount {
 pub struct NotMoney;
 
 /// Words and signs → ISO codes; a longer one comes before its own beginning.
-const CURRENCIES: [(&str, &str); 22] = [
+const CURRENCIES: [(&str, &str); 30] = [
     ("рублей", "RUB"),
     ("рубля", "RUB"),
     ("рубль", "RUB"),
@@ -23,10 +23,18 @@ const CURRENCIES: [(&str, &str); 22] = [
     ("р", "RUB"),
     ("₽", "RUB"),
     ("rub", "RUB"),
+    ("rur", "RUB"),
+    ("us$", "USD"),
+    ("долларов", "USD"),
+    ("доллара", "USD"),
+    ("доллар", "USD"),
+    ("долл", "USD"),
     ("$", "USD"),
     ("usd", "USD"),
     ("€", "EUR"),
+    ("евро", "EUR"),
     ("eur", "EUR"),
+    ("uzs", "UZS"),
     ("₸", "KZT"),
     ("kzt", "KZT"),
     ("тенге", "KZT"),
@@ -45,15 +53,16 @@ const DIGITS_MAX: usize = 15;
 pub fn from_text(text: &str) -> Result<Amount, NotMoney> {
     let text: String = text
         .chars()
-        .filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\t' | '\n' | '\r'))
+        .filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\t' | '\n' | '\r' | '\u{feff}'))
         .flat_map(char::to_lowercase)
         .collect();
+    let text = with_kopecks(text);
     let (text, currency) = cut_currency(&text);
     let (sign, text) = match text.strip_prefix(['-', '−']) {
         Some(rest) => (-1, rest),
         None => (1, text),
     };
-    let minor = unsigned(text.trim_end_matches(['.', ',']))?;
+    let minor = unsigned(&apart(without_dash(text))?)?;
     Ok(Amount { minor: sign * minor, currency })
 }
 
@@ -62,6 +71,51 @@ pub fn from_number(number: f64) -> Result<i64, NotMoney> {
     let minor = (number * 100.0).round();
     // Within this bound every whole number is exact in an f64.
     if minor.abs() < 9.0e15 { Ok(minor as i64) } else { Err(NotMoney) }
+}
+
+/// `26600руб.50коп.`, `26600-00`: kopecks beside the whole, written as a fraction.
+fn with_kopecks(text: String) -> String {
+    let is_cents = |cents: &str| cents.len() == 2 && cents.bytes().all(|byte| byte.is_ascii_digit());
+    let words = ["копеек", "копейки", "копейка", "коп.", "коп"];
+    if let Some(before) = words.iter().find_map(|word| text.strip_suffix(word)) {
+        let at = before.find(|c: char| c.is_alphabetic() || c == '₽');
+        let whole = at.map(|at| before.split_at(at));
+        let apart = whole.and_then(|(whole, rest)| {
+            let cents = rest.find(|c: char| c.is_ascii_digit()).map(|at| rest.split_at(at));
+            cents.filter(|(_, cents)| is_cents(cents)).map(|(unit, cents)| format!("{whole},{cents}{unit}"))
+        });
+        return apart.unwrap_or(text);
+    }
+    match text.rsplit_once(['-', '–']) {
+        // Other digits may be the end of a range.
+        Some((whole, "00")) if !whole.is_empty() => format!("{whole},00"),
+        _ => text,
+    }
+}
+
+/// `26600.-`, `26600,–`, `26600=`: a dash instead of the kopecks.
+fn without_dash(text: &str) -> &str {
+    let cut = text.trim_end_matches(['-', '−', '–', '—', '=']);
+    let cut = cut.strip_suffix(['.', ',']).unwrap_or(cut);
+    cut.trim_end_matches(['.', ','])
+}
+
+/// `26'600`: an apostrophe that stands before each three digits, as a mark of thousands.
+fn apart(text: &str) -> Result<String, NotMoney> {
+    const MARKS: [char; 5] = ['\'', '’', '‘', 'ʼ', '`'];
+    let whole = text.split(['.', ',']).next().unwrap_or_default();
+    let mut groups = whole.split(MARKS);
+    let first = groups.next().unwrap_or_default();
+    let is_sound = groups.all(|group| group.len() == 3) && !first.is_empty();
+    let is_marked = text.contains(MARKS);
+    match is_marked
+        && (!is_sound
+            || !whole.contains(MARKS)
+            || text.matches(MARKS).count() != whole.matches(MARKS).count())
+    {
+        true => Err(NotMoney),
+        false => Ok(text.replace(MARKS, "")),
+    }
 }
 
 fn cut_currency(text: &str) -> (&str, Option<&'static str>) {
@@ -128,6 +182,21 @@ mod tests {
             ("500 р.", 50_000, Some("RUB")),
             ("500руб.,", 50_000, Some("RUB")),
             ("500.", 50_000, None),
+            ("26 600.-", 2_660_000, None),
+            ("26600,-", 2_660_000, None),
+            ("26600,— руб.", 2_660_000, Some("RUB")),
+            ("26’600", 2_660_000, None),
+            ("1'234'567.50", 123_456_750, None),
+            ("26'600.- ₽", 2_660_000, Some("RUB")),
+            ("26 600 рублей 00 копеек", 2_660_000, Some("RUB")),
+            ("26 600 руб. 50 коп.", 2_660_050, Some("RUB")),
+            ("26600=", 2_660_000, None),
+            ("15 евро", 1_500, Some("EUR")),
+            ("100 долл.", 10_000, Some("USD")),
+            ("US$100", 10_000, Some("USD")),
+            ("1000 RUR", 100_000, Some("RUB")),
+            ("1 000 UZS", 100_000, Some("UZS")),
+            ("26 600-00", 2_660_000, None),
             ("12 000 тг", 1_200_000, Some("KZT")),
             ("99,9 Br", 9_990, Some("BYN")),
             ("-500 руб.", -50_000, Some("RUB")),
@@ -151,6 +220,15 @@ mod tests {
             "12345678901234567890",
             "..",
             "--5",
+            "26'60",
+            "'600",
+            "26.600'5",
+            "5-7",
+            "10-20",
+            "26 600-500",
+            "-",
+            "коп.",
+            "26 600 руб. 500 коп.",
         ] {
             assert_eq!(from_text(text), Err(NotMoney), "{text:?}");
         }

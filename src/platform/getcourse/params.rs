@@ -97,7 +97,7 @@ impl Params {
         self.raw(name, given).next().is_some() || (is_source && self.places.contains_key(&folded(name)))
     }
 
-    /// The parameters whose name has one of these beginnings, cleaned and cut, by name; of too many the first.
+    /// The parameters whose name has one of these beginnings, cleaned and cut, by name, also empty ones; of too many the first.
     pub fn starting(&self, beginnings: &[&str]) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for (name, value) in &self.pairs {
@@ -105,7 +105,9 @@ impl Params {
             if !is_meant || name.chars().nth(LABEL_NAME_MAX).is_some() {
                 continue;
             }
-            if let Some(value) = text::clean(value)
+            let value = text::clean(value).or_else(|| text::is_none(value).then(String::new));
+            if let Some(value) = value
+                && (!value.is_empty() || !found.contains_key(name))
                 && (found.len() < LABELS_MAX || found.contains_key(name))
             {
                 found.insert(name.clone(), value.chars().take(LABEL_MAX).collect());
@@ -146,7 +148,12 @@ fn body(request: &RawRequest) -> Result<Vec<(String, String)>, Unread> {
 
 fn form(bytes: &[u8]) -> Result<Vec<(String, String)>, TooMuch> {
     let pairs = bounded::form(bytes, &EVENT)?.into_iter();
-    Ok(pairs.map(|(name, value)| (name.trim().to_lowercase(), value.into_owned())).collect())
+    Ok(pairs.map(|(name, value)| (without_entity(name.trim()).to_lowercase(), value.into_owned())).collect())
+}
+
+/// An address that was copied from a page has `&amp;` between its parameters.
+fn without_entity(name: &str) -> &str {
+    name.strip_prefix("amp;").unwrap_or(name)
 }
 
 fn json(body: &[u8]) -> Result<Vec<(String, String)>, Unread> {
@@ -167,11 +174,31 @@ fn flatten(name: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
             }
         }
         Value::Array(list) => {
-            let items: Vec<String> = list.iter().filter_map(scalar).collect();
-            pairs.push((name.to_owned(), items.join(", ")));
+            let mut inside = Vec::new();
+            list.iter().for_each(|one| flatten(name, one, &mut inside));
+            if inside.is_empty() {
+                inside.push((name.to_owned(), String::new()));
+            }
+            pairs.extend(joined(inside));
         }
         other => pairs.extend(scalar(other).map(|text| (name.to_owned(), text))),
     }
+}
+
+/// What the entries of a list say under one name is one list: `positions_title`.
+fn joined(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut joined: Vec<(String, String)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (name, value) in pairs {
+        match places.get(&name) {
+            Some(place) => joined[*place].1 += &format!(", {value}"),
+            None => {
+                places.insert(name.clone(), joined.len());
+                joined.push((name, value));
+            }
+        }
+    }
+    joined
 }
 
 fn scalar(value: &Value) -> Option<String> {
@@ -203,6 +230,7 @@ mod tests {
         let digest = Params::read(&query).unwrap().digest();
         for other in [
             request("phone=%2B79035550127&number=12041+&secret=other", "", ""),
+            request("number=12041&amp;phone=%2B79035550127&amp;secret=k7Q2m", "", ""),
             request("", "application/x-www-form-urlencoded", "number=12041&phone=%2B79035550127&city="),
             request("", "application/json", r#"{"number":12041,"phone":"+79035550127","city":null}"#),
             request("", "text/plain", r#" {"number":"12041","phone":"+79035550127"}"#),
@@ -211,6 +239,23 @@ mod tests {
         }
         let changed = request("number=12041&phone=%2B79035550199", "", "");
         assert_ne!(Params::read(&changed).unwrap().digest(), digest);
+    }
+
+    /// F6, F8: what stands in lists of objects is read, or named as unread.
+    #[test]
+    fn objects_in_a_list_are_parameters() {
+        let body = r#"{"order_id":1,"positions":[{"title":"Курс П","cost":100},{"title":"Курс Р","cost":200}],
+            "offers":[{"id":5512875},{"id":77}],"tags":["a",{"x":{"y":1}},["b"]]}"#;
+        let params = Params::read(&request("", "application/json", body)).unwrap();
+        let none = BTreeMap::new();
+        let told = |field| params.raw(field, &none).collect::<Vec<_>>();
+        assert_eq!(told("positions"), ["Курс П, Курс Р"]);
+        assert_eq!((told("offers"), told("tags")), (vec!["5512875, 77"], vec!["a, b"]));
+        assert_eq!(params.unread(&none), ["positions_cost", "tags_x_y"]);
+        let one = r#"{"order_id":1,"offer":{"id":5512875,"title":"Курс У"}}"#;
+        let params = Params::read(&request("", "application/json", one)).unwrap();
+        let told = |field| params.raw(field, &none).collect::<Vec<_>>();
+        assert_eq!((told("positions"), told("offers")), (vec!["Курс У"], vec!["5512875"]));
     }
 
     #[test]

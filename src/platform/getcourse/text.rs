@@ -1,6 +1,10 @@
 //! Text as GetCourse puts it into an address: HTML entities, blanks, unresolved variables (sheet, 1.4). Never
 //! decodes an entity twice and never keeps a word that means «nothing». Enter at [`clean`].
 
+use serde_json::Value;
+
+use crate::bounded::{self, REQUEST};
+
 /// Words that mean that a value is missing.
 const MISSING: [&str; 5] = ["null", "none", "(empty)", "-", "undefined"];
 
@@ -11,6 +15,23 @@ pub fn clean(raw: &str) -> Option<String> {
     let missing =
         text.is_empty() || MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_variable(text);
     (!missing).then(|| text.to_owned())
+}
+
+/// Nothing was typed, where a variable was replaced: there is none.
+pub fn is_none(raw: &str) -> bool {
+    clean(raw).is_none() && !is_variable(decode_entities(raw).trim())
+}
+
+/// What stands in a list: JSON, lines, or text with commas, semicolons or bars; the separator is not documented.
+pub fn items(text: &str) -> Vec<String> {
+    let json = text.starts_with('[').then(|| bounded::json(text.as_bytes(), &REQUEST).ok()).flatten();
+    let listed = json.as_ref().and_then(Value::as_array).map(|list| {
+        let word = |one: &Value| one.as_str().map_or_else(|| one.to_string(), str::to_owned);
+        list.iter().map(word).collect::<Vec<_>>()
+    });
+    let listed =
+        listed.unwrap_or_else(|| text.split([',', ';', '|', '\n', '\r']).map(str::to_owned).collect());
+    listed.iter().filter_map(|one| clean(one)).collect()
 }
 
 /// `{object.status}` or `{object.created_at format='Y-m-d'}`: the variable itself arrived.
@@ -74,6 +95,21 @@ fn entity(name: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_split_however_it_is_told() {
+        for text in [
+            "gr1, Горячий лид",
+            "gr1;Горячий лид",
+            "gr1 | Горячий лид|",
+            "gr1\nГорячий лид",
+            r#"["gr1","Горячий лид"]"#,
+        ] {
+            assert_eq!(items(text), ["gr1", "Горячий лид"], "{text}");
+        }
+        assert_eq!(items("[5, 6]"), ["5", "6"]);
+        assert_eq!(items("[закрытая] группа"), ["[закрытая] группа"]);
+    }
 
     #[test]
     fn empty_values_are_absent() {

@@ -223,9 +223,9 @@ mod tests {
         assert_eq!(taken[0].subject, "Заявка Bcc: x@example.ru");
     }
 
-    /// Replies of Debian's servers to a sender for whom they do not relay.
+    /// Replies of Debian's servers to a sender for whom they do not relay, and of large receivers to a host or domain.
     #[test]
-    fn a_server_that_does_not_relay_marks_no_address() {
+    fn a_server_that_refuses_us_marks_no_address() {
         for (stage, code, text) in [
             (SmtpStage::Recipient, 550, "relay not permitted"),
             (SmtpStage::Recipient, 454, "4.7.1 <m@example.ru>: Relay access denied"),
@@ -233,6 +233,10 @@ mod tests {
             (SmtpStage::Recipient, 550, "5.7.1 Relaying denied"),
             (SmtpStage::Recipient, 550, "Authentication is required for relay"),
             (SmtpStage::Sender, 530, "5.7.0 Must issue a STARTTLS command first"),
+            (SmtpStage::Recipient, 550, "5.7.1 Client host rejected: cannot find your reverse hostname"),
+            (SmtpStage::Recipient, 554, "5.7.1 Client host [192.0.2.1] blocked using dnsbl.example"),
+            (SmtpStage::Content, 550, "5.7.26 Unauthenticated email is not accepted due to DMARC policy"),
+            (SmtpStage::Content, 550, "5.7.25 no name for your address"),
         ] {
             let fault = fault(PostFault::refused(stage, code, text));
             assert!(fault.to_string().starts_with("denied"), "{code} {text}: {fault}");

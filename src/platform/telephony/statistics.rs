@@ -190,6 +190,10 @@ impl Reconciler for LineReconciler {
         };
         Ok(Reconciled { found, trouble, ..Reconciled::nothing(&cursor, again_at) })
     }
+
+    fn is_through(&self, cursor: &Value) -> bool {
+        serde_json::from_value::<Cursor>(cursor.clone()).map_or(true, |cursor| cursor.under_way.is_none())
+    }
 }
 
 fn range(since: At, now: At) -> TimeRange {

@@ -265,8 +265,10 @@ impl Store for Embedded {
         plan: &Plan,
         ttl_ms: u64,
     ) -> StoreResult<(Lease, Contents)> {
-        let (school, fence, plan, now_ms) = (school.clone(), fence.clone(), plan.clone(), self.now_ms());
+        let (school, fence, plan, clock) = (school.clone(), fence.clone(), plan.clone(), self.clock.clone());
         self.run(move |db| {
+            // It lasts from when its turn has come: before it may stand many commits.
+            let now_ms = clock.now().timestamp_millis();
             let lease = shared::lease(db, school.as_str(), &fence, &plan, now_ms, ttl_ms)?;
             Ok((lease, shared::contents(db, school.as_str())?))
         })

@@ -33,6 +33,9 @@ pub struct Service {
     pub node: ConnectionInfo,
 }
 
+/// The beginning of each part of a file in PEM.
+const PEM: &[u8] = b"-----BEGIN ";
+
 /// Files in PEM.
 pub struct Certificates {
     /// Of the authority that has signed the server's certificate.
@@ -46,7 +49,11 @@ impl Certificates {
     pub fn read(&self) -> StoreResult<TlsCertificates> {
         let read = |path: &PathBuf| {
             let bad = |error| StoreError::Unreachable(format!("the file {}: {error}", path.display()));
-            std::fs::read(path).map_err(bad)
+            let pem = std::fs::read(path).map_err(bad)?;
+            match pem.windows(PEM.len()).any(|part| part == PEM) {
+                true => Ok(pem),
+                false => Err(StoreError::Unreachable(format!("the file {}: it is not PEM", path.display()))),
+            }
         };
         let own = self.own.as_ref().map(|(cert, key)| {
             Ok::<_, StoreError>(ClientTlsConfig { client_cert: read(cert)?, client_key: read(key)? })

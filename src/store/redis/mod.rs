@@ -83,6 +83,7 @@ impl RedisStore {
             Ok(link) => drop(store.reach.hold(link)),
             Err(ConnectError::Away(error)) => {
                 tracing::warn!(%error, "Redis is away: the bridge waits for it, requests go to the spool meanwhile");
+                store.reach.missed(error);
             }
             Err(ConnectError::Unfit(error)) => return Err(error),
         }

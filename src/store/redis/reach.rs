@@ -31,19 +31,40 @@ pub struct Reach {
     url: String,
     /// Empty until a server has answered for the first time.
     link: Mutex<Option<Arc<Link>>>,
+    /// Why the last try failed, while none has succeeded: a certificate, the name of a service.
+    why: Mutex<Option<StoreError>>,
     /// Held by the task that tries to reach it.
     tries: tokio::sync::Mutex<Tries>,
 }
 
 impl Reach {
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), link: Mutex::default(), tries: tokio::sync::Mutex::default() }
+        Self {
+            url: url.to_owned(),
+            link: Mutex::default(),
+            why: Mutex::default(),
+            tries: tokio::sync::Mutex::default(),
+        }
     }
 
     pub fn hold(&self, link: Link) -> Arc<Link> {
         let link = Arc::new(link);
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
+        *self.why.lock().unwrap_or_else(PoisonError::into_inner) = None;
         link
+    }
+
+    /// A try has failed: calls that do not wait for the next one say why.
+    pub fn missed(&self, error: StoreError) {
+        *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn why(&self) -> StoreError {
+        if let Some(error) = &*self.why.lock().unwrap_or_else(PoisonError::into_inner) {
+            return error.clone();
+        }
+        let name = Address::read(&self.url).map(|address| address.name()).unwrap_or_default();
+        StoreError::Unreachable("Redis has not answered yet".to_owned()).of(&name)
     }
 
     /// The connections; new ones after a refusal, and after a failure if Sentinels may name another master.
@@ -53,17 +74,13 @@ impl Reach {
         if let Some(link) = held.as_ref().filter(|link| !link.is_refused()) {
             return Ok(link.clone());
         }
-        let waited_for = || {
-            let name = Address::read(&self.url).map(|address| address.name()).unwrap_or_default();
-            StoreError::Unreachable("Redis has not answered yet".to_owned()).of(&name)
-        };
         // One task tries at a time, and the others do not wait for it.
-        let Ok(mut tries) = self.tries.try_lock() else { return held.ok_or_else(waited_for) };
+        let Ok(mut tries) = self.tries.try_lock() else { return held.ok_or_else(|| self.why()) };
         if let Some(held) = held {
             return Ok(self.refresh(held, &mut tries).await);
         }
         if tries.failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
-            return Err(waited_for());
+            return Err(self.why());
         }
         match Link::connect(&self.url).await {
             Ok(link) => {
@@ -72,7 +89,9 @@ impl Reach {
             }
             Err(missed) => {
                 tries.failed = Some(stopwatch());
-                Err(missed.into())
+                let error = StoreError::from(missed);
+                self.missed(error.clone());
+                Err(error)
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::intake::item::{Inbound, Item, Member};
 use crate::intake::split;
 use crate::panics::caught_now;
 use crate::process::At;
-use crate::process::event::CallResult;
+use crate::process::event::{CallResult, Direction};
 use crate::signal::{CallEvent, Consent, Signal};
 use crate::store::key;
 use crate::store::{
@@ -216,9 +216,16 @@ impl Inbox {
         source: Source,
         now: At,
     ) -> StoreResult<Unit> {
-        let call = result.call.clone();
+        let (call, is_missing) =
+            (result.call.clone(), result.direction == Direction::Inbound && result.number.is_some());
         let Some(aim) = aim_call(&self.site.school, &mut self.book, result, ext).await? else {
             tracing::debug!(school = %self.site.id(), call, "a call with a stranger");
+            let mut lines = self.site.school.platforms.lines().map(|(platform, _)| platform.name);
+            if let Some(line) = lines.find(|name| call.split_once(':').is_some_and(|(line, _)| line == *name))
+                && is_missing
+            {
+                self.site.tally.unrouted.note(line, now);
+            }
             return Ok(Unit { at: now, ..Unit::default() });
         };
         let order = aim.order.to_string();

@@ -16,19 +16,18 @@ pub fn address(platform: &str) -> String {
 /// F104: a secret opens the addresses of its own platform; the school's own does so only while the school says it.
 #[test]
 fn each_platform_has_a_secret_of_its_own() {
-    let opened = |files: &Files, platform: &str, typed: &str| {
-        load(files).expect("it is right").school("rost").expect("the school").opened_by(platform, typed)
-    };
     let secret = |platform: &str| of_platform(&Secret::new(SECRET), platform).reveal().to_owned();
     let strict = with(&[slip(SCHOOL, "secrets =", "old_addresses = false\nsecrets =")]);
     for (files, old) in [(example(), Some(Opened::Old)), (strict, None)] {
+        let config = load(&files).expect("it is right");
+        let school = config.school("rost").expect("the school");
         let platforms: Vec<&str> = dozvon::platforms::ALL.iter().map(|platform| platform.name).collect();
         for platform in platforms.iter().copied() {
-            assert_eq!(opened(&files, platform, &secret(platform)), Some(Opened::Own));
-            assert_eq!(opened(&files, platform, SECRET), old);
+            assert_eq!(school.opened_by(platform, &secret(platform)), Some(Opened::Own));
+            assert_eq!(school.opened_by(platform, SECRET), old);
             let others = platforms.iter().copied().filter(|other| *other != platform);
             for other in others.map(secret).chain([String::new(), "another".to_owned()]) {
-                assert_eq!(opened(&files, platform, &other), None, "{platform}");
+                assert_eq!(school.opened_by(platform, &other), None, "{platform}");
             }
         }
     }

@@ -43,6 +43,18 @@ fn a_slip_in_the_instance_is_told() {
     instance("\ndata", "\nstore = \"postgres://10.0.0.1\"\ndata", "store", "redis://");
     instance("\ndata", "\nstore = \"rediss://10.0.0.1#insecure\"\ndata", "store", "rediss");
     instance("\ndata", "\nstore = \"redis://10.0.0.1,10.0.0.2\"\ndata", "store", "redis+cluster://");
+    instance(
+        "\ndata",
+        "\nstore = \"rediss://10.0.0.1?ca=/none/ca.pem\"\ndata",
+        "store",
+        "/none/ca.pem: No such file",
+    );
+    instance(
+        "\ndata",
+        "\nstore = \"rediss://10.0.0.1?ca=Cargo.toml\"\ndata",
+        "store",
+        "Cargo.toml: it is not PEM",
+    );
     instance("\ndata", "\nproxies = [\"127.0.0.1\", \"nginx\"]\ndata", "proxies.2", "127.0.0.1");
     instance("\ndata", "\nproxies = [\"0.0.0.0/0\"]\ndata", "proxies.1", "everybody");
     instance("log = \"info\"", "log = \"inof\"", "log", "unknown level `inof`");

@@ -93,6 +93,12 @@ fn named(event: &Event, given: &BTreeMap<CommandId, CommandId>) -> Event {
     {
         *command = id.clone();
     }
+    // b3825df believed all that it was told of a person; now only what is read counts at once (F100).
+    match &mut event {
+        Event::Order(facts) => facts.client.read = true,
+        Event::Client(facts) => facts.read = true,
+        _ => {}
+    }
     event
 }
 

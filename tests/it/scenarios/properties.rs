@@ -229,6 +229,7 @@ fn facts(
         client: ClientFacts {
             phone: phone.map(Phone::parse),
             email: Some("maria@client.example".to_owned()),
+            read: confirmed == Confirmed::Yes,
             ..ClientFacts::default()
         },
         ..OrderFacts::default()
@@ -238,6 +239,17 @@ fn facts(
 fn in_full() -> Event {
     let paid = facts(Some(Status::Paid), Some(3_850_000), Confirmed::Yes, Author::Client, None);
     Event::Order(Box::new(paid))
+}
+
+/// As it is read in the CRM.
+fn person(phone: Option<&str>, email_bad: Confirmed) -> ClientFacts {
+    ClientFacts {
+        phone: phone.map(Phone::parse),
+        email: Some("maria@client.example".to_owned()),
+        email_bad: email_bad == Confirmed::Yes,
+        read: true,
+        ..ClientFacts::default()
+    }
 }
 
 /// The event for the present state; `None` if there is nothing that it could apply to.
@@ -251,12 +263,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
             let facts = facts(None, paid, Confirmed::Yes, Author::Client, Some("89005550101"));
             return Some((OrderId::from("gc-2"), Event::Order(Box::new(facts))));
         }
-        Happening::Client { phone, email_bad } => Event::Client(ClientFacts {
-            phone: phone.map(Phone::parse),
-            email: Some("maria@client.example".to_owned()),
-            email_bad: email_bad == Confirmed::Yes,
-            ..ClientFacts::default()
-        }),
+        Happening::Client { phone, email_bad } => Event::Client(person(phone, email_bad)),
         Happening::Call { n, direction, outcome, reached, seconds } => Event::Call(CallResult {
             call: format!("mango:{n}"),
             direction,

@@ -68,7 +68,7 @@ struct ShortOrder {
     status: Option<String>,
     offers: Vec<String>,
     positions: Option<String>,
-    /// Roubles.
+    /// Roubles; below zero: nobody has told it.
     cost: Option<i64>,
     paid: Option<i64>,
     /// The currency of what is paid, if it is said.
@@ -87,6 +87,9 @@ struct ShortOrder {
     phone_confirmed: Option<bool>,
     /// What alone made the order this client's (Q4).
     by: BTreeSet<SameWay>,
+    /// Only a report says it of the person (F100).
+    told: bool,
+    user: Option<String>,
 }
 
 impl Default for ShortOrder {
@@ -113,6 +116,8 @@ impl Default for ShortOrder {
             zone: None,
             phone_confirmed: None,
             by: BTreeSet::new(),
+            told: false,
+            user: None,
         }
     }
 }
@@ -132,6 +137,8 @@ impl ShortOrder {
             zone: self.zone,
             phone_confirmed: self.phone_confirmed,
             email_bad: toml::Value::Boolean(false),
+            told: self.told,
+            user: self.user,
         };
         Ok(OrderFacts {
             gc_id: None,
@@ -141,7 +148,7 @@ impl ShortOrder {
             status: self.status.map(|status| word(&status)).transpose()?,
             offers: self.offers,
             positions: said(self.positions),
-            cost: money(self.cost),
+            cost: money(self.cost.filter(|sum| *sum >= 0)),
             paid: self.paid.map(|sum| Money::new(sum * 100, self.paid_in.as_deref().unwrap_or_default())),
             left: money(self.left),
             payment_link: said(self.link),
@@ -164,6 +171,10 @@ struct ShortClient {
     zone: Option<String>,
     phone_confirmed: Option<bool>,
     email_bad: toml::Value,
+    /// Only a report says it.
+    told: bool,
+    /// GetCourse's id of the person.
+    user: Option<String>,
 }
 
 impl Default for ShortClient {
@@ -175,6 +186,8 @@ impl Default for ShortClient {
             zone: None,
             phone_confirmed: None,
             email_bad: toml::Value::Boolean(false),
+            told: false,
+            user: None,
         }
     }
 }
@@ -190,6 +203,8 @@ impl ShortClient {
             zone: self.zone,
             phone_confirmed: self.phone_confirmed,
             email_bad: self.email_bad.as_bool().unwrap_or(false),
+            gc_user: self.user,
+            read: !self.told,
             ..ClientFacts::default()
         }
     }

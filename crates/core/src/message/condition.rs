@@ -2,9 +2,10 @@
 //! 30000`. It never chooses a route. Enter at [`holds`]; [`faults`] finds what is wrong before anything is
 //! asked, [`needed`] names its variables.
 //!
-//! An order may have several offers: `offer` is each of them in turn, and one that fits is enough. A text that
-//! nobody has said is empty; a sum, tags or groups that nobody has said make the condition fail, and the
-//! journal says so.
+//! An order may have several offers: `offer` is each of them in turn, and one that fits is enough. What nobody has
+//! told is unknown, and not empty: it makes the condition fail, also under `not`, and the journal says so. Told is
+//! what a report carried, also as an empty text; of an order's utm marks all are told as soon as one is. A caller
+//! has ordered nothing, so his texts are empty.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,30 @@ pub struct Facts {
     pub source: BTreeMap<String, String>,
     pub tags: Option<Vec<String>>,
     pub groups: Option<Vec<String>>,
+}
+
+impl Facts {
+    /// Nobody has said whether the order has this: a variable of a condition.
+    fn is_untold(&self, name: &str) -> bool {
+        let is_caller = !self.line.is_empty();
+        match name {
+            "cost_sum" => self.cost_sum.is_none(),
+            "tags" => self.tags.is_none(),
+            "groups" => self.groups.is_none(),
+            _ if is_caller => false,
+            "offer" | "offers" => self.offers.is_empty(),
+            "positions" => self.positions.is_empty(),
+            "author" => self.author.is_empty(),
+            "source" => self.source.is_empty(),
+            _ => name.strip_prefix("source.").is_some_and(|label| !is_told(label, &self.source)),
+        }
+    }
+}
+
+/// Whether a report has carried this label of a source: marks of a visit come together, and an absent one is none.
+pub fn is_told(label: &str, source: &BTreeMap<String, String>) -> bool {
+    let is_mark = |name: &str| name.starts_with("utm_");
+    source.contains_key(label) || (is_mark(label) && source.keys().any(|told| is_mark(told)))
 }
 
 /// The variables of a condition. Any label may follow `source.`; these are the usual ones.
@@ -67,6 +92,9 @@ pub fn holds(when: &str, facts: &Facts) -> Result<bool, String> {
     let (mut failed, mut is_known) = (None, true);
     for offer in each(&facts.offers) {
         let mut ask = |part: &str| {
+            if needed(part).iter().any(|name| facts.is_untold(name)) {
+                return None;
+            }
             let asked = env.compile_expression(part).and_then(|part| asked(&part, facts, offer));
             asked.map_err(|error| failed = Some(said(&error))).ok()
         };
@@ -137,13 +165,7 @@ fn variables(facts: &Facts, offer: &str) -> Value {
 
 /// The variable that the condition needs and nobody has said.
 fn missing(when: &str, facts: &Facts) -> Option<String> {
-    let unknown = |name: &str| match name {
-        "cost_sum" => facts.cost_sum.is_none(),
-        "tags" => facts.tags.is_none(),
-        "groups" => facts.groups.is_none(),
-        _ => false,
-    };
-    let names: Vec<String> = needed(when).into_iter().filter(|name| unknown(name)).collect();
+    let names: Vec<String> = needed(when).into_iter().filter(|name| facts.is_untold(name)).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
@@ -159,7 +181,10 @@ fn faults_of(
     let env: Environment<'_> = environment();
     let expression = match env.compile_expression(source) {
         Ok(expression) => expression,
-        Err(error) => return vec![(format!("not an expression: {}", said(&error)), allowed.to_owned())],
+        Err(error) => {
+            let hint = if has_lone_sign(source) { "`==` compares, `=` does not: " } else { "" };
+            return vec![(format!("not an expression: {}", said(&error)), format!("{hint}{allowed}"))];
+        }
     };
     // A template around it is walked like any other.
     let found = check::faults(&env, &format!("{{{{ {source} }}}}"), names);
@@ -170,6 +195,22 @@ fn faults_of(
         Ok(()) => Vec::new(),
         Err(error) => vec![(format!("cannot be evaluated: {}", said(&error)), allowed.to_owned())],
     }
+}
+
+/// A `=` outside of quotes that belongs to no `==`, `!=`, `<=` or `>=`.
+fn has_lone_sign(source: &str) -> bool {
+    let (mut quote, mut before) = (None, ' ');
+    let mut letters = source.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match quote {
+            Some(open) if letter == open => quote = None,
+            None if matches!(letter, '\'' | '"') => quote = Some(letter),
+            None if letter == '=' && !"=!<>".contains(before) && letters.peek() != Some(&'=') => return true,
+            _ => {}
+        }
+        before = letter;
+    }
+    false
 }
 
 fn names() -> Names {
@@ -203,7 +244,11 @@ mod tests {
     fn order() -> Facts {
         Facts {
             offers: vec!["5512874".to_owned(), "77".to_owned()],
-            source: BTreeMap::from([("utm_medium".to_owned(), "cpc".to_owned())]),
+            source: [("utm_medium", "cpc"), ("page", "")]
+                .map(|(name, told)| (name.to_owned(), told.to_owned()))
+                .into(),
+            author: String::new(),
+            line: String::new(),
             tags: None,
             ..example()
         }
@@ -216,7 +261,17 @@ mod tests {
             ("offer == '77'", Ok(true)),
             ("offer == '78'", Ok(false)),
             ("'77' in offers and '78' not in offers", Ok(true)),
-            ("source.nobody_said == ''", Ok(true)),
+            // What nobody has told is neither so nor otherwise.
+            ("source.promocode == ''", Err("source.promocode".to_owned())),
+            ("not source.promocode", Err("source.promocode".to_owned())),
+            ("source.city != 'Москва'", Err("source.city".to_owned())),
+            ("source.city | lower in ['тверь'] and offer == '78'", Ok(false)),
+            ("source.form or offer == '77'", Ok(true)),
+            // The report carried it empty, or other marks of the visit.
+            ("source.page == '' and not source.page", Ok(true)),
+            ("source.utm_source != 'vk' and not source.utm_term", Ok(true)),
+            ("author == ''", Err("author".to_owned())),
+            ("author != 'manager'", Err("author".to_owned())),
             ("'курс' in positions | lower", Ok(true)),
             ("20000 <= cost_sum and cost_sum < 38500", Ok(false)),
             ("'ученики' in groups", Ok(true)),
@@ -235,6 +290,21 @@ mod tests {
         let unknown = Facts { cost_sum: None, ..order() };
         assert_eq!(holds("cost_sum >= 1", &unknown), Err("cost_sum".to_owned()));
         assert_eq!(holds("line == '+74955550100'", &Facts::default()), Ok(false));
+        for (when, unknown) in [
+            ("offer != '77'", "offer"),
+            ("'77' not in offers", "offers"),
+            ("'курс' not in positions", "positions"),
+            ("source.utm_medium != 'cpc'", "source.utm_medium"),
+            ("not source['utm_medium']", "source"),
+        ] {
+            assert_eq!(holds(when, &Facts::default()), Err(unknown.to_owned()), "{when}");
+        }
+        // A caller has ordered nothing.
+        let caller = Facts { line: "+74955550100".to_owned(), ..Facts::default() };
+        assert_eq!(
+            holds("line == '+74955550100' and not source.promocode and offer == ''", &caller),
+            Ok(true)
+        );
     }
 
     #[track_caller]
@@ -268,6 +338,8 @@ mod tests {
         wrong("form == 'x'", "is `source.form` meant?");
         wrong("order.offers", "unknown variable");
         wrong("offer ==", "not an expression");
+        wrong("sorce.utm_source = 'direct'", "`==` compares, `=` does not");
+        wrong("offer == '5' and source.page = 'a'", "`==` compares, `=` does not");
         wrong("offer }} {{ line", "not an expression");
         wrong("offer | nofilter", "unknown filter");
         wrong("cost_sum in 5", "cannot be evaluated");

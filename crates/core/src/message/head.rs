@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 
 /// Keys in the head of a letter.
 pub const LETTER_KEYS: [&str; 5] = ["title", "subject", "owner", "review", "purpose"];
@@ -98,7 +98,7 @@ impl Head {
         }
         let purpose = keys.get("purpose").and_then(|word| purpose(word));
         if letter && purpose.is_none() {
-            faults.push(fault("purpose", "no purpose", "transactional, service or advertising"));
+            faults.push(no_purpose(keys.get("purpose").copied().unwrap_or_default()));
         }
         match review {
             Some(review) if faults.is_empty() => {
@@ -117,7 +117,7 @@ fn fault(key: &'static str, wrong: &str, allowed: &str) -> Fault {
     Fault::new(key, (wrong.to_owned(), allowed.to_owned()))
 }
 
-fn split_at_blank(source: &str) -> (&str, &str) {
+pub(super) fn split_at_blank(source: &str) -> (&str, &str) {
     let mut at = 0;
     for line in source.split_inclusive('\n') {
         if line.trim().is_empty() {
@@ -132,6 +132,14 @@ fn year_month(text: &str) -> Option<(i32, u32)> {
     let (year, month) = text.split_once('-')?;
     let (year, month) = (year.parse().ok()?, month.parse().ok()?);
     ((2000..=2999).contains(&year) && (1..=12).contains(&month)).then_some((year, month))
+}
+
+fn no_purpose(word: &str) -> Fault {
+    let all = "transactional, service or advertising";
+    let meant = nearest(word, ["transactional", "service", "advertising"]);
+    let wrong =
+        if word.is_empty() { "no purpose".to_owned() } else { format!("no purpose is called `{word}`") };
+    Fault::new("purpose", (wrong, meant.map_or(all.to_owned(), |meant| format!("is `{meant}` meant? {all}"))))
 }
 
 fn purpose(word: &str) -> Option<Purpose> {

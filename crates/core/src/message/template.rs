@@ -8,7 +8,7 @@ use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
 use super::check::{self, Flaw, Kind, Names};
-use super::head::{Fault, Head};
+use super::head::{Fault, Head, split_at_blank};
 use super::text::{LETTERS, TextId};
 use super::vars::{ClientVars, ExampleVars, ManagerVars, OrderVars, SchoolVars, Vars};
 
@@ -80,6 +80,12 @@ pub(super) struct Read {
 pub(super) fn read_text(name: &str, source: &str) -> Result<Read, Vec<Fault>> {
     let (head, body) = Head::split(name, source)?;
     Ok(Read { first_line: first_line(source, body), body: join_tag_lines(body), head })
+}
+
+/// The text below a head that is wrong, with its first line.
+pub(super) fn below_head(source: &str) -> (usize, String) {
+    let (_, body) = split_at_blank(source);
+    (first_line(source, body), join_tag_lines(body))
 }
 
 /// Adds a text that `faults_of` has found right.

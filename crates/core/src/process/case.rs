@@ -302,6 +302,11 @@ impl Order {
         }
     }
 
+    /// Something is known of where it came from.
+    pub fn has_source(&self) -> bool {
+        self.source.values().any(|value| !value.is_empty())
+    }
+
     /// The order has not ended.
     pub fn is_open(&self) -> bool {
         self.end().is_none()

@@ -2,6 +2,7 @@
 //! wrong one is only marked. Enter at [`Client::learn`].
 
 mod joined;
+mod unconfirmed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ use crate::message::library::Library;
 use crate::mutant::cut;
 
 pub use joined::Joined;
+pub use unconfirmed::{Detail, Unconfirmed};
 
 /// Names in the CRM that are remembered.
 const CRM_NAMES_MAX: usize = 4;
@@ -66,6 +68,9 @@ pub struct Client {
     pub bad: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// What only reports told of him (F100). Newest first, bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<Unconfirmed>,
     /// Other persons with the same number or address: perhaps the same one, which only a person can say (F100).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Alike>,
@@ -99,6 +104,7 @@ impl Client {
             email_raw: None,
             bad: BTreeSet::new(),
             zone: None,
+            unconfirmed: Vec::new(),
             alike: Vec::new(),
             joined: BTreeMap::new(),
             manager: None,
@@ -140,38 +146,61 @@ impl Client {
     }
 
     /// Merges the facts of a platform: numbers and addresses are added; absent means «not said». Placeholder
-    /// addresses of the form `<digits>@…` are ignored. What is only guessed to be of this person stands behind what is
-    /// known (F100). Returns whether anything is new.
+    /// addresses of the form `<digits>@…` are ignored. What is only told of a known person waits (F100). Returns whether
+    /// anything that counts is new.
     pub fn learn(&mut self, facts: &ClientFacts) -> bool {
-        let is_guess = facts.guessed;
-        let mut changed = behind(&mut self.gc_user, facts.gc_user.as_ref(), is_guess);
+        let is_guess = facts.guessed || self.is_another(facts);
+        let is_sure = self.is_sure(facts);
+        let mut changed = behind(&mut self.gc_user, facts.gc_user.as_ref(), true);
         let new = facts.alike.iter().filter(|one| !self.alike.contains(one)).cloned().collect::<Vec<_>>();
         self.alike.extend(new);
         self.alike.truncate(WAYS_MAX);
-        let is_echo = |name: &String| {
-            (self.crm_name.as_ref() == Some(name) && !cut("G7.echo")) || (is_guess && self.name.is_some())
-        };
-        let said = facts.name.as_ref().filter(|name| !name.trim().is_empty() && !is_echo(name));
-        changed |= fill(&mut self.name, said);
-        changed |= self.learn_parts(facts);
+        changed |= self.learn_name(facts, is_sure);
         let zone = facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok());
         changed |= behind(&mut self.zone, zone, is_guess);
         changed |= behind(&mut self.phone_confirmed, facts.phone_confirmed.as_ref(), is_guess);
         if let Some(phone) = &facts.phone {
-            changed |= behind(&mut self.phone_raw, Some(&phone.raw).filter(|raw| !raw.is_empty()), is_guess);
+            let is_believed = is_sure || self.phones.is_empty();
+            let raw = Some(&phone.raw).filter(|raw| !raw.is_empty());
+            changed |= behind(&mut self.phone_raw, raw, !is_believed);
             for number in phone.second.iter().chain(&phone.e164) {
-                changed |= add(&mut self.phones, number, is_guess);
+                changed |= self.learn_way(Detail::Phone, number, is_believed);
             }
             changed |= self.learn_words(phone);
         }
         changed |= behind(&mut self.email_raw, facts.email_typed.as_ref(), is_guess);
         if let Some(email) = facts.email.as_ref().filter(|email| is_address(email)) {
-            changed |= add(&mut self.emails, email, is_guess);
-            if facts.email_bad {
+            changed |= self.learn_way(Detail::Email, email, is_sure || self.emails.is_empty());
+            if facts.email_bad && self.emails.contains(email) {
                 changed |= self.bad.insert(email.clone());
             }
         }
-        changed
+        changed | self.confirm(&facts.carries, is_sure)
+    }
+
+    /// The name and its parts; an echo of what a route calls the contact is no name.
+    fn learn_name(&mut self, facts: &ClientFacts, is_sure: bool) -> bool {
+        let is_echo = |name: &String| self.crm_name.as_ref() == Some(name) && !cut("G7.echo");
+        let said = facts.name.as_ref().filter(|name| !name.trim().is_empty() && !is_echo(name)).cloned();
+        let known = self.name.clone().filter(|_| !is_sure);
+        match (said, known) {
+            (Some(said), Some(known)) if said != known => {
+                if !unconfirmed::are_same_words(&said, &known) {
+                    self.wait(Detail::Name, &said);
+                }
+                false
+            }
+            (None, Some(_)) => false,
+            (said, known) => {
+                let parts = [&facts.first_name, &facts.last_name].into_iter().flatten();
+                let is_of_name = |known: &String| unconfirmed::holds_words(known, parts);
+                let has_parts = known.as_ref().is_none_or(is_of_name);
+                if let Some(name) = &said {
+                    self.settle(Detail::Name, name);
+                }
+                fill(&mut self.name, said.as_ref()) | (has_parts && self.learn_parts(facts))
+            }
+        }
     }
 
     /// The parts belong to the name as it is now: a new name without parts has none.
@@ -278,18 +307,6 @@ fn holds_digits(raw: &str) -> bool {
 /// Limit of numbers and addresses per client; the oldest is dropped.
 const WAYS_MAX: usize = 10;
 
-/// A new value goes first. A known one keeps its position: platforms repeat old and new values in any order,
-/// and an echo must not change the order. A guessed one goes last.
-fn add(have: &mut Vec<String>, new: &str, is_guess: bool) -> bool {
-    if have.iter().any(|known| known == new) || (is_guess && have.len() >= WAYS_MAX) {
-        return false;
-    }
-    let place = if is_guess { have.len() } else { 0 };
-    have.insert(place, new.to_owned());
-    have.truncate(WAYS_MAX);
-    true
-}
-
 fn is_address(email: &str) -> bool {
     email.split_once('@').is_some_and(|(local, host)| {
         !local.is_empty()
@@ -332,6 +349,7 @@ mod tests {
         let said = |phone: &str, email: &str| ClientFacts {
             phone: Some(Phone::parse(phone)),
             email: Some(email.to_owned()),
+            read: true,
             ..ClientFacts::default()
         };
         assert!(client.learn(&said("8 900 555-01-01", "maria@client.example")));
@@ -366,8 +384,10 @@ mod tests {
         assert_eq!(client.email().map(String::as_str), Some("maria@client.example"));
         assert_eq!(client.phone().map(String::as_str), Some("+79005550101"));
         assert_eq!(client.name.as_deref(), Some("Мария"));
-        client.learn(&said("Мария", "8 900 555-01-01", "petr@client.example", false));
-        assert_eq!(client.emails, ["maria@client.example", "petr@client.example"]);
+        assert_eq!(client.unconfirmed.len(), 3);
+        let read = said("Мария", "8 900 555-01-01", "petr@client.example", false);
+        client.learn(&ClientFacts { read: true, ..read });
+        assert_eq!(client.emails, ["petr@client.example", "maria@client.example"]);
     }
 
     #[test]
@@ -377,6 +397,7 @@ mod tests {
             name: Some(name.to_owned()),
             first_name: parts.map(|(first, _)| first.to_owned()),
             last_name: parts.map(|(_, last)| last.to_owned()),
+            read: true,
             ..ClientFacts::default()
         };
         assert!(client.learn(&named("Мария Кузнецова", Some(("Мария", "Кузнецова")))));
@@ -406,7 +427,11 @@ mod tests {
     #[test]
     fn what_was_typed_beside_a_number_outlives_its_echo() {
         let mut client = Client::new(ClientId::from("c-1"));
-        let said = |phone: &str| ClientFacts { phone: Some(Phone::parse(phone)), ..ClientFacts::default() };
+        let said = |phone: &str| ClientFacts {
+            phone: Some(Phone::parse(phone)),
+            read: true,
+            ..ClientFacts::default()
+        };
         assert!(client.learn(&said("8 495 555-01-01 доб. 136 (после 18:00)")));
         assert_eq!(client.phone_words(), Some("доб. 136, после 18:00"));
         client.learn(&said("+74955550101"));

@@ -275,7 +275,7 @@ impl Ask {
             Self::SetStatus { .. }
             | Self::AddComment { .. }
             | Self::SetOrderManager { .. }
-            | Self::ReadBack(ReadBack::Order) => Target::Getcourse,
+            | Self::ReadBack(ReadBack::Order | ReadBack::Person) => Target::Getcourse,
             Self::SendLetter(_) => Target::Mail,
             Self::StartCall(_) => Target::Line,
             _ => Target::Crm,

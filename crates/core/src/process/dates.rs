@@ -1,14 +1,29 @@
-//! Reads the dates and times that people write (L17): «завтра в 11», «30 ноября», «в понедельник вечером», «через
-//! 2 дня», «после праздников». Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the
-//! past is left out. Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
+//! Reads the dates and times that people write (L17):
+//!
+//! | what | read | asked about |
+//! | --- | --- | --- |
+//! | day of a month | «30 ноября», `30.11`, «5-го», «к двадцать третьему», beside a time `5/12` | «к 5», `5,12`, «3-4 декабря», «5.XII» |
+//! | near day, weekday | «завтра», «в пятн.», «в следующий вторник» | «в ту пятницу», «через пятницу», «в первую пятницу месяца» |
+//! | from today | «через 2 дня», «дня через три», «через неделю», «через 1 ч 30 мин», «через 1:30» | «через день», «через час-полтора» |
+//! | part of a time | «в конце недели», «до середины декабря», «после праздников» | what has begun: on the 30th «в конце месяца» |
+//! | time of day | «в 11», «к трём», «в половине пятого», «без пяти двенадцать», «вечером» | «в 8», «до 18:00» |
+//! | time that a client needs | «3 дня», «неделю», «дней 5» ([`Reader::term`]) | «2-3 дня», «до отпуска» |
+//!
+//! Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the past is left out. A time of day
+//! beside which a number or a word of time was not read («в январе в 13») is unclear, too: it never means today.
+//! Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
 
+mod ahead;
 mod clock;
 mod day;
+mod part;
 mod phrase;
+mod span;
 mod stray;
 #[cfg(test)]
 mod tests;
 mod token;
+mod unread;
 mod words;
 
 use std::ops::Range;
@@ -83,10 +98,23 @@ impl Reader<'_> {
         found
     }
 
-    /// The date that is meant: the first one with a word of return, else the first one.
+    /// The date that is meant: the first one with a word of return, else the first one. A time alone is not today's where
+    /// another day is named.
     pub fn meant(&self, text: &str) -> Option<Found> {
         let found = self.read(text);
-        found.iter().find(|one| one.of_return).or(found.first()).cloned()
+        let meant = found.iter().find(|one| one.of_return).or(found.first())?;
+        let day_of = |at: At| at.with_timezone(&self.now.timezone()).date_naive();
+        let has_other_day = |at: At| {
+            found.iter().any(|one| match one.named {
+                Named::Day(day) => day != day_of(at),
+                Named::Time(time) => day_of(time) != day_of(at),
+                Named::Clock(_) | Named::Unclear => false,
+            })
+        };
+        match meant.named {
+            Named::Clock(at) if has_other_day(at) => Some(Found { named: Named::Unclear, ..meant.clone() }),
+            _ => Some(meant.clone()),
+        }
     }
 
     /// The longest phrase that begins here, and the token after it. Tokens from `free` on belong to no other phrase.
@@ -120,8 +148,15 @@ impl Reader<'_> {
         if let Some((day, next)) = self.day(tokens, at, before, phrase.clock.is_some()) {
             match day {
                 // «После пятницы» is no day.
-                Day::On(_) | Day::Of(..) if before == "после" => phrase.unclear = true,
+                Day::On(_) | Day::Of(..) | Day::Loose(_) | Day::Ahead(_) if before == "после" => {
+                    phrase.unclear = true;
+                }
                 Day::On(day) => phrase.take_day(day),
+                Day::Loose(day) => phrase.take_loose(day),
+                Day::Ahead(day) => {
+                    phrase.take_loose(day);
+                    phrase.is_ahead = true;
+                }
                 Day::Of(weekday, is_next) => phrase.take_weekday(weekday, is_next),
                 Day::NotBefore(day) => phrase.not_before = Some(day),
                 Day::Past => phrase.is_past = true,
@@ -134,7 +169,11 @@ impl Reader<'_> {
             phrase.span = Some(span);
             *end = next;
         } else if let Some((clock, next)) = clock(tokens, at, before, phrase.has_day()) {
+            // «Через день 2 часа» is no time of day.
+            let goes_on = tokens.word(next) == "с" && words::is_rest(tokens.word(next + 1));
+            let is_length = phrase.is_ahead && before.is_empty() && words::is_hour(tokens.word(next - 1));
             match before {
+                _ if is_length || goes_on => phrase.unclear = true,
                 // «До 18:00» is no time, but «с 11 до 12» begins at one.
                 "до" if phrase.clock.is_none() => phrase.unclear = true,
                 _ => phrase.clock = phrase.clock.or(Some(clock)),

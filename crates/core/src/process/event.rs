@@ -107,7 +107,7 @@ pub struct OrderFacts {
     /// The sales pipeline of a lead that a person made, if it is not the usual one (G9).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<u64>,
-    /// The facts of the source for the note (G5): utm, page, form, promocode.
+    /// The facts of the source for the note (G5): utm, page, form, promocode. Empty: there is none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub source: BTreeMap<String, String>,
     /// True if read back from GetCourse, or trusted by the school's setting. Unconfirmed money stops dialling
@@ -119,10 +119,21 @@ pub struct OrderFacts {
     pub client: ClientFacts,
 }
 
+/// An empty label says that there is none, and takes back nothing.
+pub(super) fn add_labels(source: &mut BTreeMap<String, String>, told: &BTreeMap<String, String>) {
+    for (name, value) in told {
+        match value.is_empty() {
+            true => drop(source.entry(name.clone()).or_default()),
+            false => drop(source.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
 impl OrderFacts {
     /// These facts, and what an earlier report said and they do not. Its money counts for itself: status, paid, left.
     pub fn over(self, earlier: &OrderFacts) -> Self {
-        let source = earlier.source.clone().into_iter().chain(self.source).collect();
+        let mut source = earlier.source.clone();
+        add_labels(&mut source, &self.source);
         Self {
             gc_id: self.gc_id.or_else(|| earlier.gc_id.clone()),
             number: self.number.or_else(|| earlier.number.clone()),
@@ -144,6 +155,9 @@ impl OrderFacts {
         self.confirmed && !self.trusted
     }
 }
+
+/// Numbers or addresses of one field of a contact that are looked at.
+const CARRIED_MAX: usize = 30;
 
 /// Facts of a person; absent means «not reported».
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -175,7 +189,13 @@ pub struct ClientFacts {
     pub phone_confirmed: Option<bool>,
     /// The e-mail bounced, as reported by the mail server.
     pub email_bad: bool,
-    /// A number or an address alone named the person: what differs from the record comes after it (F100).
+    /// Read in GetCourse or in the CRM: what is new of it counts. Otherwise it is somebody's word (F100).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read: bool,
+    /// Further numbers and addresses of a contact in the CRM: one that waits for a word is confirmed by it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub carries: BTreeSet<String>,
+    /// A number or an address alone named the person: what differs from the record waits (F100).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub guessed: bool,
     /// What named the person then (Q4).
@@ -184,6 +204,20 @@ pub struct ClientFacts {
     /// Other persons with the same number or address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Alike>,
+}
+
+impl ClientFacts {
+    /// The further numbers (`PHONE`) or addresses (`EMAIL`) of a contact.
+    pub fn carry<'a>(&mut self, code: &str, values: impl Iterator<Item = &'a str>) {
+        let read = |value: &str| match code {
+            "PHONE" => Phone::parse(value).e164,
+            "EMAIL" => Some(value.to_lowercase()),
+            _ => None,
+        };
+        let known = self.phone.iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
+        let known: BTreeSet<String> = known.chain(&self.email).cloned().collect();
+        self.carries.extend(values.take(CARRIED_MAX).filter_map(read).filter(|value| !known.contains(value)));
+    }
 }
 
 /// Another person with the same number or address (F100).

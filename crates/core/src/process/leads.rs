@@ -22,7 +22,7 @@ pub(super) fn make(d: &mut Decision, next: &Phrase) {
     let Some(route) = d.process.route(&d.case.order.route) else {
         return save(d, LeadRole::Sales, Stage::New, name, None);
     };
-    let has_source = route.note && !cut("G5.note") && !d.case.order.source.is_empty();
+    let has_source = route.note && !cut("G5.note") && d.case.order.has_source();
     let note = first_note(d, has_source, next);
     let stage = if cut("G1.stage") { Stage::New } else { route.stage };
     save(d, LeadRole::Sales, stage, name, note);
@@ -41,7 +41,7 @@ pub(super) fn name(d: &Decision) -> String {
 pub(super) fn correct(d: &mut Decision, early: EarlyLead, is_source_new: bool) {
     let route = d.process.route(&d.case.order.route);
     let stage = route.map_or(Stage::New, |route| route.stage);
-    let has_note = is_source_new && !d.case.order.source.is_empty() && route.is_some_and(|route| route.note);
+    let has_note = is_source_new && d.case.order.has_source() && route.is_some_and(|route| route.note);
     let note = first_note(d, has_note, &Phrase::NONE);
     let name = name(d);
     let lead = lead(d, LeadRole::Sales, stage, name, note);
@@ -93,7 +93,8 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
 /// G5, K10: form, utm and page, as named by the source, who else has the client's number or address, and what the
 /// order waits for: one note for all, because a note of its own would be one more request for each order.
 fn first_note(d: &Decision, has_source: bool, next: &Phrase) -> Option<String> {
-    let source = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
+    let told = d.case.order.source.iter().filter(|(_, value)| !value.is_empty());
+    let source = told.map(|(name, value)| format!("{name}: {value}"));
     let source = std::iter::once(d.words(&crm::source())).chain(source).filter(|_| has_source);
     let next = Some(d.words(next)).filter(|next| !next.is_empty());
     let alike = d.case.client.alike.iter().map(|other| d.words(&alike(other)));

@@ -205,10 +205,31 @@ impl Held {
     }
 }
 
+/// What a way is counted as: a mailbox has many spellings, a number one. Never who somebody is: two people may share
+/// what is counted as one.
+pub fn counted_as(way: &str) -> String {
+    let way = way.to_lowercase();
+    let Some((local, host)) = way.rsplit_once('@') else { return way };
+    // «name+anything» is a mailbox's own label (RFC 5233).
+    let local = local.split_once('+').map_or(local, |(local, _)| local);
+    match host {
+        // support.google.com/mail/answer/7436150, /10313: dots are not read, and both hosts are one.
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+        // yandex.com/support/id/authorization/email.html: a name is the same mailbox on all hosts of Yandex. Dots and
+        // hyphens are taken for each other: too much counted together is no harm.
+        host if YANDEX.contains(&host) => format!("{}@yandex.ru", local.replace('.', "-")),
+        host => format!("{local}@{host}"),
+    }
+}
+
+const YANDEX: [&str; 8] =
+    ["yandex.ru", "ya.ru", "yandex.com", "yandex.by", "yandex.kz", "yandex.ua", "yandex.uz", "narod.ru"];
+
 impl Meters {
     /// Counts a letter to this address; the limit that forbids it, if one does.
     pub fn letter(&mut self, to: &str, limits: &ContactLimits, now: At) -> Result<(), Limit> {
-        let (school, way) = (&mut self.school, self.ways.get(to));
+        let to = counted_as(to);
+        let (school, way) = (&mut self.school, self.ways.get(&to));
         let is_first = way.is_none();
         let (hour, day) = (limits.letters_per_address_hour, limits.letters_per_address_day);
         let reached = if way.is_some_and(|way| way.is_full(hour, day, now)) {
@@ -230,7 +251,7 @@ impl Meters {
         if is_first {
             school.first_letters.count(now);
         }
-        self.ways.entry(to.to_owned()).or_default().count(now);
+        self.ways.entry(to).or_default().count(now);
         Ok(())
     }
 
@@ -275,6 +296,29 @@ mod tests {
 
     fn at(minute: i64) -> At {
         At::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minute)
+    }
+
+    #[test]
+    fn a_mailbox_is_counted_whatever_its_spelling() {
+        for (way, counted) in [
+            ("bomb+7@example.org", "bomb@example.org"),
+            ("BOMB@Example.org", "bomb@example.org"),
+            ("b.o.mb+x@gmail.com", "bomb@gmail.com"),
+            ("bomb@googlemail.com", "bomb@gmail.com"),
+            ("b.omb@example.org", "b.omb@example.org"),
+            ("m.kuz@ya.ru", "m-kuz@yandex.ru"),
+            ("m-kuz+a@yandex.by", "m-kuz@yandex.ru"),
+            ("+79035550101", "+79035550101"),
+        ] {
+            assert_eq!(counted_as(way), counted, "{way}");
+            assert_eq!(counted_as(counted), counted, "once is enough");
+        }
+        let (mut meters, limits) = (Meters::default(), ContactLimits::default());
+        let sent = (0..20).filter(|n| {
+            let to = format!("bomb+{n}@example.org");
+            meters.letter(&to, &limits, At::UNIX_EPOCH).is_ok()
+        });
+        assert_eq!(sent.count(), 6);
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub enum ReadBack {
     /// GetCourse: the command's order; the answer comes as confirmed facts.
     #[serde(rename = "read_order")]
     Order,
+    /// GetCourse: the same with its buyer, of whom a report told something new (F100).
+    #[serde(rename = "read_person")]
+    Person,
     #[serde(rename = "read_lead")]
     Lead {
         lead: u64,
@@ -35,6 +38,7 @@ impl ReadBack {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Order => "read_order",
+            Self::Person => "read_person",
             Self::Lead { .. } => "read_lead",
             Self::MadeLead { .. } => "read_made",
             Self::Note { .. } => "read_note",

@@ -53,16 +53,10 @@ fn fits(route: &Route, facts: &Facts) -> Result<Option<Phrase>, String> {
         return if unknown { Err("offers".to_owned()) } else { Ok(None) };
     }
     let Some(when) = &route.when else { return Ok(short) };
-    let holds = !cut("G10.when") && condition::holds(when, facts)?;
-    let unknown = |name: &String| match name.as_str() {
-        "offer" | "offers" => facts.offers.is_empty(),
-        "positions" => facts.positions.is_empty(),
-        _ => false,
+    let holds = match condition::holds(when, facts) {
+        Err(_) if !is_order => false,
+        holds => holds? && !cut("G10.when"),
     };
-    let unknown: Vec<String> = condition::needed(when).into_iter().filter(unknown).collect();
-    if !holds && is_order && !unknown.is_empty() {
-        return Err(unknown.join(", "));
-    }
     Ok(holds.then(|| routes::by_condition(name, when.as_str())))
 }
 
@@ -172,9 +166,15 @@ pub(super) fn lacking(process: &Process, order: &Order) -> BTreeSet<String> {
         "positions" => order.positions.is_some(),
         "cost" => order.cost.is_some(),
         "author" => order.author.is_some(),
-        name => order.source.contains_key(name),
+        name => condition::is_told(name, &order.source),
     };
     decisive(process).into_iter().filter(|name| !is_said(name)).collect()
+}
+
+/// Whether a report has told for the first time what decides the route.
+pub(super) fn is_told_more(process: &Process, before: &Order, now: &Order) -> bool {
+    let unknown = |order: &Order| (order.offers.is_empty(), lacking(process, order).len());
+    unknown(before) != unknown(now)
 }
 
 /// What is known of an order when its route is chosen; `line` is the one that an unknown person called.

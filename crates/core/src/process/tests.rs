@@ -1,6 +1,7 @@
 //! The step is total: every event on every state gives one that leaves the order in order. What is stored
 //! reads back as it was, and every timer has its row.
 
+mod changes;
 mod quiet;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -308,7 +309,7 @@ fn requests() -> Vec<Request> {
         Request::AsTold,
         Request::Complete { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
         Request::PauseAgain,
-        Request::Reroute,
+        Request::Reroute { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
         Request::Confirm,
         Request::Fold,
         Request::DoubleByWord,

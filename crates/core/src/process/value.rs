@@ -62,6 +62,12 @@ id!(
 );
 
 impl CommandId {
+    /// Which of its order's commands it is; 0 if it does not say.
+    pub fn number(&self) -> u64 {
+        let own = self.0.rsplit_once('.').map_or("", |(_, own)| own);
+        own.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+    }
+
     /// The order that it is of.
     pub fn order(&self) -> Option<OrderId> {
         self.0.rsplit_once('.').map(|(order, _)| OrderId::from(order))

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use super::calendar::{Opening, at_local, say_day, say_time, typed_day};
 use super::case::{Case, Order};
 use super::definition::Process;
-use super::free_text::{is_greetable, is_link};
+use super::free_text::{holds_number, is_greetable, is_link, is_token};
 use super::value::*;
 use crate::message::phrase::quotable;
 use crate::message::text::{LETTERS, TextId};
@@ -85,14 +85,26 @@ pub(super) fn for_letter(mut vars: Vars) -> Vars {
     if first_name.is_empty() || !is_greetable(name) {
         name.clear();
     }
-    let OrderVars { number, called, source, positions, .. } = &mut vars.order;
+    let is_unsafe = |text: &str| is_link(text) || holds_number(text);
+    let OrderVars { number, id, called, source, positions, .. } = &mut vars.order;
     if !cut("M2.positions") {
-        let safe = positions.lines().filter(|line| !is_link(line));
+        let safe = positions.lines().filter(|line| !is_unsafe(line));
         *positions = safe.collect::<Vec<_>>().join("\n");
     }
+    if !is_token(number) && !number.is_empty() && !cut("M2.number") {
+        if called == number {
+            called.clone_from(id);
+        }
+        number.clone_from(id);
+    }
     let ClientVars { phone_words, phone_typed, email_typed, .. } = &mut vars.client;
-    let typed = [number, called, phone_words, phone_typed, email_typed, &mut vars.who];
-    typed.into_iter().chain(source.values_mut()).filter(|text| is_link(text)).for_each(String::clear);
+    // What was typed where a number should be is said to be none: only if it is nothing else.
+    let is_typed = |c: char| c.is_ascii_digit() || " \u{a0}+()-.–_*xX".contains(c);
+    if !phone_typed.chars().all(is_typed) {
+        phone_typed.clear();
+    }
+    let typed = [called, phone_words, email_typed, &mut vars.who];
+    typed.into_iter().chain(source.values_mut()).filter(|text| is_unsafe(text)).for_each(String::clear);
     vars
 }
 

@@ -69,6 +69,13 @@ fn the_printed_payment_is_accepted() {
     let hints = world.hints("", "");
     let path = |line: &String| line.rsplit(' ').next().unwrap_or_default().to_owned();
     assert_eq!(ask(&mut world, now, "POST", &path(&hints[0]), "").0, 200);
+    // The call is one of the same client.
+    let phone = world.setup.orders.last().map(|order| order.phone.replace('+', "client="));
+    let phone = phone.unwrap_or_default();
+    assert!(
+        hints.iter().any(|line| line.contains(&phone) && line.contains("no_answer")),
+        "{phone} {hints:?}"
+    );
     let line = hints.iter().find(|line| line.ends_with("/pay")).expect("a line for a payment");
     assert_eq!(ask(&mut world, now, "POST", &path(line), "").0, 200, "{line}");
 }

@@ -17,7 +17,7 @@ impl AmoAttempt<'_> {
     /// The account's own state, as a signal.
     pub(super) async fn read_back(&self, what: &ReadBack) -> Result<Receipt, Fault> {
         let entity = match what {
-            ReadBack::Order => return Err(not_for_the_crm()),
+            ReadBack::Order | ReadBack::Person => return Err(not_for_the_crm()),
             ReadBack::Lead { lead, number } => return self.lead(*lead, number.as_deref()).await,
             ReadBack::MadeLead { lead } => return self.made_lead(*lead).await,
             ReadBack::Note { lead, note } => Entity::Note { lead: *lead, note: *note },

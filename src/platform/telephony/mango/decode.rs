@@ -15,7 +15,7 @@ use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 pub fn signal(tail: &str, body: &Value, at: At) -> Result<Signal, Undecodable> {
     match tail {
         "events/call" => leg(body, at),
-        "events/summary" => summary(body),
+        "events/summary" => summary(body, at),
         "events/record/added" => recording(body, at),
         "result/stats" | "result/stat" => Ok(nothing("statistics are ready")),
         tail if tail.starts_with("result/") => answered(body),
@@ -156,7 +156,7 @@ impl Sides {
     }
 }
 
-fn summary(body: &Value) -> Result<Signal, Undecodable> {
+fn summary(body: &Value, at: At) -> Result<Signal, Undecodable> {
     let sides = Sides::read(body);
     let direction = match wire::int(&body["call_direction"]) {
         // The number decides against the flag: an outside party makes it a call of a client.
@@ -166,10 +166,15 @@ fn summary(body: &Value) -> Result<Signal, Undecodable> {
         Some(2) => Some(Direction::Outbound),
         _ => None,
     };
-    let ended_at = moment(&body["end_time"]).ok_or_else(|| Undecodable("no end_time".to_owned()))?;
+    let (said, created) = (moment(&body["end_time"]), moment(&body["create_time"]));
+    if said.or(created).is_none() {
+        return Err(Undecodable("neither create_time nor end_time".to_owned()));
+    }
+    // Without an end only the arrival shows when it ended, and nothing how long it was.
+    let ended_at = said.unwrap_or(at);
     let (from, to) = (&body["from"], &body["to"]);
     let (client, manager) = if direction == Some(Direction::Inbound) { (from, to) } else { (to, from) };
-    let talk_seconds = talk_seconds(body, ended_at);
+    let talk_seconds = talk_seconds(body, said);
     let reason = wire::int(&body["disconnect_reason"]).unwrap_or(1100);
     let outcome = match talk_seconds {
         Some(0) => code::outcome(reason, direction.unwrap_or(Direction::Outbound)),
@@ -180,7 +185,7 @@ fn summary(body: &Value) -> Result<Signal, Undecodable> {
         direction,
         outcome,
         talk_seconds,
-        started_at: moment(&body["create_time"]).unwrap_or(ended_at),
+        started_at: created.unwrap_or(ended_at),
         ended_at,
         client_number: wire::phone(&client["number"]),
         extension: wire::text(&manager["extension"]),
@@ -197,10 +202,10 @@ fn summary(body: &Value) -> Result<Signal, Undecodable> {
 }
 
 /// `entry_result` may be 1 without a talk: only the time of the answer counts (8). The length is unknown if
-/// that time is missing or behind the end.
-fn talk_seconds(body: &Value, ended_at: At) -> Option<u32> {
+/// that time is missing or behind the end, or the end is.
+fn talk_seconds(body: &Value, ended_at: Option<At>) -> Option<u32> {
     match (moment(&body["talk_time"]), wire::int(&body["talk_time"])) {
-        (Some(answered), _) => u32::try_from((ended_at - answered).num_seconds()).ok(),
+        (Some(answered), _) => u32::try_from((ended_at? - answered).num_seconds()).ok(),
         (None, None) if wire::int(&body["entry_result"]) == Some(1) => None,
         (None, _) => Some(0),
     }
@@ -231,4 +236,36 @@ fn nothing(what: &str) -> Signal {
 fn moment(value: &Value) -> Option<At> {
     let seconds = wire::int(value).filter(|seconds| *seconds > 0)?;
     DateTime::<Utc>::from_timestamp(seconds, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A summary without an end still ends the call (F1).
+    #[test]
+    fn a_summary_without_an_end_ended_when_it_came() {
+        let came = At::UNIX_EPOCH + TimeDelta::seconds(1_764_000_000);
+        for (end, talk, expected) in [
+            (None, 1_763_999_000, (came, Outcome::Answered, None)),
+            (
+                Some(1_763_999_060),
+                1_763_999_000,
+                (came - TimeDelta::seconds(940), Outcome::Answered, Some(60)),
+            ),
+            (None, 0, (came, Outcome::NoAnswer, Some(0))),
+        ] {
+            let body = json!({
+                "entry_id": "e1", "call_direction": 1, "entry_result": 0, "talk_time": talk, "end_time": end,
+                "create_time": 1_763_998_990, "disconnect_reason": 1110, "line_number": "74955550100",
+                "from": { "number": "79035550127" }, "to": { "extension": "101", "number": "sip:a@b" },
+            });
+            let Ok(Signal::CallSeen(call)) = signal("events/summary", &body, came) else { panic!("a call") };
+            let CallWhat::Final(record) = call.what else { panic!("its end") };
+            assert_eq!((record.ended_at, record.outcome, record.talk_seconds), expected);
+        }
+    }
 }

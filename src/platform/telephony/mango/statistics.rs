@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Api, decode, wire};
+use super::{Api, api, code, decode, wire};
 use crate::platform::Fault;
 use crate::platform::http::Response;
 use crate::platform::reconcile::to_value;
@@ -91,7 +91,11 @@ fn later(asked: &Asked, now: At) -> Remaining {
 
 /// Contains the code only, not the text of the error.
 fn refused(status: u16, body: &Value) -> Fault {
-    let code = wire::int(&body["code"]).map(|code| format!(", code {code}")).unwrap_or_default();
+    let code = wire::int(&body["code"]);
+    if let Some(code) = code.filter(|code| code::is_denial(*code)) {
+        return api::denied(code);
+    }
+    let code = code.map(|code| format!(", code {code}")).unwrap_or_default();
     let why = format!("mango answers {status}{code}");
     match status {
         429 | 500..=599 => Fault::later(why),
@@ -104,7 +108,12 @@ fn refused(status: u16, body: &Value) -> Fault {
 fn read(table: &str, now: At) -> Reading {
     let (mut calls, mut unread) = (Vec::new(), 0);
     for line in table.lines().filter(|line| !line.trim().is_empty()) {
-        match summary(line).map(|summary| decode::signal("events/summary", &summary, now)) {
+        let signal = |summary: Value| match summary["end_time"] == 0 {
+            // It is in progress.
+            true => Ok(Signal::Nothing { what: "a call without an end".to_owned() }),
+            false => decode::signal("events/summary", &summary, now),
+        };
+        match summary(line).map(signal) {
             Some(Ok(Signal::CallSeen(call))) => calls.push(*call),
             Some(_) => {}
             None => unread += 1,
@@ -153,6 +162,17 @@ mod tests {
     use super::*;
     use crate::process::event::{Direction, Outcome};
     use crate::signal::CallWhat;
+
+    /// F77: a wrong key stops for a person, and does not wait.
+    #[test]
+    fn a_wrong_key_is_a_denial() {
+        for (status, code, expected) in
+            [(400, 3105, "denied"), (400, 3102, "denied"), (400, 3100, "later"), (401, 0, "later")]
+        {
+            let refused: Result<(), Fault> = Err(refused(status, &json!({ "code": code })));
+            assert_eq!(crate::platform::fake::class(&refused), expected, "{status} {code}");
+        }
+    }
 
     #[test]
     fn a_row_is_the_final_record_that_never_came() {

@@ -97,9 +97,11 @@ impl WireEvent {
         }
     }
 
-    /// Seconds of talk, rounded: the bridged time, if reported. `None`: neither was, or it is wrong.
+    /// Seconds of talk, rounded: the bridged time, if reported; zero of it is no talk. Beside an answer a whole
+    /// length of zero or less is wrong, so the length is unknown.
     pub fn talk_seconds(&self) -> Option<u32> {
-        let micros = self.fields.int("bridgedduration").or_else(|| self.fields.int("duration"))?;
+        let bridged = self.fields.int("bridgedduration").filter(|micros| *micros >= 0);
+        let micros = bridged.or_else(|| self.fields.int("duration").filter(|micros| *micros > 0))?;
         u32::try_from(micros.saturating_add(500_000).div_euclid(1_000_000)).ok()
     }
 
@@ -149,4 +151,35 @@ pub fn short_name(name: &str) -> Option<String> {
     let name = name.split_once('@').map_or(name, |(name, _)| name);
     let short = name.rsplit_once('*').map_or(name, |(_, short)| short);
     (!short.is_empty()).then(|| short.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::RawRequest;
+
+    #[test]
+    fn a_length_that_is_wrong_is_unknown_and_not_zero() {
+        for (told, expected) in [
+            ("Duration=60000000", Some(60)),
+            ("BridgedDuration=0&Duration=9000000", Some(0)),
+            ("BridgedDuration=-1&Duration=9000000", Some(9)),
+            ("Duration=-1", None),
+            ("Duration=0", None),
+            ("Duration=", None),
+            ("EventType=hangup", None),
+        ] {
+            let query = format!("CallID=1&CallStatus=ANSWER&CallFlow=in&{told}");
+            let request = RawRequest {
+                method: "GET".to_owned(),
+                tail: String::new(),
+                query,
+                headers: Vec::new(),
+                body: Vec::new(),
+            };
+            let fields = Fields::read(&request).expect("small");
+            let event = WireEvent { fields, flow: Direction::Inbound, extension: None };
+            assert_eq!(event.talk_seconds(), expected, "{told}");
+        }
+    }
 }

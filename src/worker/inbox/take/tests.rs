@@ -235,6 +235,22 @@ async fn a_call_with_a_stranger_makes_no_order() {
     assert_eq!((orders(&bench).await, bench.dead().await.len()), (0, 0));
 }
 
+/// It leaves a trace: nobody else sees that this line has no route.
+#[tokio::test(start_paused = true)]
+async fn a_stranger_who_calls_a_line_without_a_route_is_counted() {
+    let bench = bench().await;
+    let line = bench.site.school.platforms.lines().next().expect("the example has one").0.name;
+    let Signal::CallSeen(event) = ended_call() else { panic!("a call") };
+    let event = CallEvent { call: format!("{line}:1"), ..*event };
+    bench.offer("call", said(&[Signal::CallSeen(Box::new(event))])).await;
+    assert!(is_worked_off(&bench).await);
+    assert_eq!(orders(&bench).await, 0);
+    assert_eq!(
+        bench.site.tally.unrouted.all().into_iter().map(|(name, (n, _))| (name, n)).collect::<Vec<_>>(),
+        [(line, 1)]
+    );
+}
+
 /// F35: an answer to a command, a call that ends by a wake and a request that is tried again name the request that
 /// began them.
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use super::check::Flaw;
 use super::head::Head;
 use super::phrase::{Phrase, Told};
 use super::template::{
-    add_text, context, environment, faults_of, one_line, read_text, subject_of, tidy, variables,
+    add_text, below_head, context, environment, faults_of, one_line, read_text, subject_of, tidy, variables,
 };
 use super::text::{SHIPPED, TextId};
 use crate::problem::Problem;
@@ -29,7 +29,7 @@ pub struct Library {
     texts: Arc<BTreeMap<String, Text>>,
     phrases: Arc<Phrases>,
     /// Names of texts whose file cannot be read: their mistake is reported, and what names them is none.
-    broken: Arc<BTreeSet<String>>,
+    broken: Arc<BTreeMap<String, Body>>,
 }
 
 /// A text file of a school: `texts/<name>.txt`, or `texts/phrases.toml`.
@@ -61,6 +61,13 @@ pub struct Rendered {
     pub body: String,
 }
 
+/// What stands below a wrong head, and the line where it begins.
+#[derive(Debug, Clone)]
+struct Body {
+    file: String,
+    at: (usize, String),
+}
+
 impl Library {
     /// The built-in texts, built once.
     pub fn shipped() -> Self {
@@ -86,7 +93,7 @@ impl Library {
     fn build(files: &[TextFile]) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut env = environment();
-        let (mut texts, mut broken) = (BTreeMap::new(), BTreeSet::new());
+        let (mut texts, mut broken) = (BTreeMap::new(), BTreeMap::new());
         let (own_phrases, own): (Vec<&TextFile>, Vec<&TextFile>) =
             files.iter().partition(|file| file.name == PHRASES_FILE);
         let shipped = SHIPPED.iter().map(|text| (text.name, text.file, text.source, true));
@@ -95,7 +102,7 @@ impl Library {
             let read = match read_text(name, source) {
                 Ok(read) => read,
                 Err(faults) => {
-                    broken.insert(name.to_owned());
+                    broken.insert(name.to_owned(), Body { file: file.to_owned(), at: below_head(source) });
                     problems.extend(faults.into_iter().map(|fault| fault.at(file)));
                     continue;
                 }
@@ -159,7 +166,7 @@ impl Library {
 
     /// Whether a text of this name exists.
     pub fn has(&self, text: &str) -> bool {
-        self.texts.contains_key(text) || self.broken.contains(text)
+        self.texts.contains_key(text) || self.broken.contains_key(text)
     }
 
     /// All texts by name, with owner, review month and purpose.
@@ -186,6 +193,12 @@ impl Library {
             let found = subject.map(|flaw| ("subject".to_owned(), flaw));
             let found = found.chain(body.map(|flaw| (at(flaw.line), flaw)));
             problems.extend(found.map(|(key, flaw)| problem(&text.file, key, flaw)));
+        }
+        for Body { file, at: (first_line, body) } in self.broken.values() {
+            let found = faults_of(&self.env, body).into_iter();
+            problems.extend(
+                found.map(|flaw| problem(file, format!("line {}", first_line + flaw.line - 1), flaw)),
+            );
         }
         problems
     }

@@ -248,6 +248,16 @@ fn a_broken_text_is_told_with_what_is_allowed() {
     check("invoice.txt", "subject: Счёт\n\nТекст", "review", "no month", "2027-06");
     check("invoice.txt", "owner: Ольга\nreview: 2027-06\n\nТекст", "subject", "without a subject", "subject");
     check("invoice.txt", &with("Текст").replace("service", "spam"), "purpose", "no purpose", "advertising");
+    check(
+        "invoice.txt",
+        &with("Текст").replace("service", "servise"),
+        "purpose",
+        "`servise`",
+        "is `service` meant?",
+    );
+    // A wrong head does not hide what is wrong below it.
+    let both = with("{{ clint.first_name }}").replace("purpose: service", "purpose: servise");
+    check("invoice.txt", &both, "line 6", "`clint.first_name`", "client.first_name");
     check("task_call.txt", &with("Текст"), "", "unknown key `subject`", "owner");
     check("invoice.txt", "Просто текст", "", "without `key: value`", "key: value");
     let subject = head.replace("Счёт", "Счёт {{ nomer }}") + "Текст";

@@ -87,7 +87,7 @@ phrases! {
         day_needed(said: Quote, wrong: Words, example: Words);
         other_day_needed(said: Quote, wrong: Words, example: Words);
         time_needed(said: Quote, wrong: Words, example: Words);
-        time_of_day_needed(day: Day, from: Time, clock: Words, example: Words);
+        time_of_day_needed(day: Day, said: Quote, from: Time, clock: Words, example: Words);
         not_understood(said: Quote, example: Words);
         time_refused(named: Time, past: Flag, offered: Time);
         pay_day_needed(said: Quote, wrong: Words, example: Words);
@@ -302,6 +302,8 @@ phrases! {
         nothing_new;
         client_nothing_new;
         other_manager(named: Manager, ours: Manager);
+        unconfirmed;
+        confirm_by_hand(values: Words);
         new_sum(sum: Words);
         status(status: Words);
     }
@@ -322,6 +324,7 @@ phrases! {
         free;
         won(sum: Words);
         currencies(paid: Words, known: Words);
+        no_sum;
         short;
         after_the_end;
     }

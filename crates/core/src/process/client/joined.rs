@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::event::{Alike, ClientFacts, SameWay};
 use super::super::value::*;
-use super::{Client, add};
+use super::{Client, Detail};
 use crate::message::library::Library;
 
 /// Most joined orders that a client remembers; the oldest then stays the client's for good.
@@ -50,7 +50,9 @@ impl Client {
         };
         let Some(mut joined) = self.joined.remove(order).filter(|joined| !is_own(joined)) else {
             let own = values(facts);
-            self.joined.values_mut().for_each(|joined| joined.brought.retain(|value| !own.contains(value)));
+            // Who he is in GetCourse says GetCourse alone.
+            let stays = |value: &String| !own.contains(value) || (user == Some(value) && !facts.read);
+            self.joined.values_mut().for_each(|joined| joined.brought.retain(stays));
             return self.told(facts, texts);
         };
         joined.apart.told(&ClientFacts { guessed: false, ..facts.clone() }, texts);
@@ -92,8 +94,9 @@ impl Client {
 
     /// What an order told of this person; what is known already stands before it.
     fn adopt(mut self, told: &Self) -> Self {
-        told.phones.iter().for_each(|phone| _ = add(&mut self.phones, phone, true));
-        told.emails.iter().for_each(|email| _ = add(&mut self.emails, email, true));
+        let (has_phone, has_email) = (!self.phones.is_empty(), !self.emails.is_empty());
+        told.phones.iter().rev().for_each(|phone| _ = self.learn_way(Detail::Phone, phone, !has_phone));
+        told.emails.iter().rev().for_each(|email| _ = self.learn_way(Detail::Email, email, !has_email));
         self
     }
 
@@ -101,7 +104,8 @@ impl Client {
         let single = [&self.gc_user, &self.name, &self.first_name, &self.last_name, &self.zone];
         let typed = [&self.phone_raw, &self.email_raw];
         let single = single.into_iter().chain(typed).flatten();
-        self.phones.iter().chain(&self.emails).chain(single).cloned().collect()
+        let waiting = self.unconfirmed.iter().map(|one| &one.value);
+        self.phones.iter().chain(&self.emails).chain(single).chain(waiting).cloned().collect()
     }
 
     fn drop_values(&mut self, gone: &BTreeSet<String>) {
@@ -109,6 +113,7 @@ impl Client {
         self.phones.retain(is_kept);
         self.emails.retain(is_kept);
         self.bad.retain(is_kept);
+        self.unconfirmed.retain(|one| is_kept(&one.value));
         self.phone_words.retain(|number, _| is_kept(number));
         let single = [&mut self.gc_user, &mut self.name, &mut self.first_name, &mut self.last_name];
         let typed = [&mut self.zone, &mut self.phone_raw, &mut self.email_raw];
@@ -137,6 +142,7 @@ mod tests {
             gc_user: user.map(str::to_owned),
             phone: Some(Phone::parse(phone)),
             email: Some(email.to_owned()),
+            read: true,
             ..ClientFacts::default()
         }
     }
@@ -156,10 +162,12 @@ mod tests {
     #[test]
     fn what_was_joined_comes_apart_as_each_order_told_it() {
         let before = joined(&facts("Пётр", None, PHONE, "petr@client.example"));
-        assert_eq!(before.emails, ["maria@client.example", "petr@client.example"]);
+        assert_eq!(before.emails, ["maria@client.example"], "it is only guessed");
         assert!(!before.joined[&OrderId::from("gc-2")].leaves);
         let mut maria = before;
+        assert_eq!(maria.unconfirmed.len(), 2);
         let petr = maria.part(&"gc-2".into(), None).expect("joined");
+        assert_eq!(maria.unconfirmed, []);
         assert_eq!(
             (&maria.emails[..], &maria.phones[..]),
             (&["maria@client.example".to_owned()][..], &[PHONE.to_owned()][..])
@@ -180,16 +188,19 @@ mod tests {
         let mut maria = joined(&facts("Мария К.", None, PHONE, "work@client.example"));
         maria.told_by(&"gc-1".into(), &facts("Мария", Some("7"), PHONE, "work@client.example"), &texts);
         maria.part(&"gc-2".into(), None).expect("joined");
-        assert_eq!(maria.emails, ["maria@client.example", "work@client.example"]);
+        assert_eq!(maria.emails, ["work@client.example", "maria@client.example"]);
 
         // A third order with the same address stays joined, and so does what it tells.
         let mut maria = joined(&facts("Пётр", None, PHONE, "petr@client.example"));
         maria.join(&"gc-3".into(), &BTreeSet::from([SameWay::Phone]), At::UNIX_EPOCH);
         maria.told_by(&"gc-3".into(), &facts("Пётр", None, PHONE, "petr@client.example"), &texts);
         maria.part(&"gc-2".into(), None).expect("joined");
-        assert_eq!(maria.emails, ["maria@client.example", "petr@client.example"]);
+        assert_eq!(maria.unconfirmed.len(), 2, "the other order tells it, too");
         maria.part(&"gc-3".into(), None).expect("joined");
-        assert_eq!(maria.emails, ["maria@client.example"]);
+        assert_eq!(
+            (&maria.emails[..], maria.unconfirmed.len()),
+            (&["maria@client.example".to_owned()][..], 0)
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Days as people name them: «пятница», «5 декабря», «5-го», `30.11`, «через 2 дня», «после праздников». Never reads
+//! Days as people name them: «пятница», «5 декабря», «5-го», `30.11`, «после праздников». Never reads
 //! a time. Enter at [`Reader::day`].
 
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
@@ -12,12 +12,14 @@ use crate::process::hours::TimeOfDay;
 const PAST_DAYS: i64 = 180;
 /// Further back than this it may mean next year: that is asked.
 const LONG_PAST_DAYS: i64 = 60;
-/// «Через» reaches this far.
-const AHEAD_DAYS_MAX: u32 = 400;
 
 /// A day as it was named.
 pub(super) enum Day {
     On(NaiveDate),
+    /// Without its month: «5-го».
+    Loose(NaiveDate),
+    /// «Через 2 дня».
+    Ahead(NaiveDate),
     /// A weekday; true if of next week.
     Of(Weekday, bool),
     /// The first day of a longer time.
@@ -57,7 +59,7 @@ impl Reader<'_> {
         self.weekday(tokens, at)
             .or_else(|| self.figures(tokens, at, has_clock))
             .or_else(|| self.day_of_month(tokens, at))
-            .or_else(|| self.part_of_month(tokens, at, before))
+            .or_else(|| self.part_of_time(tokens, at, before))
             .or_else(|| self.days_ahead(tokens, at))
             .or_else(|| self.after_holidays(tokens, at, before))
     }
@@ -71,6 +73,8 @@ impl Reader<'_> {
         let week = week.filter(|_| tokens.get(place + 2) == Some("недели"));
         let next = place + if week.is_some() { 3 } else { 1 };
         let day = match which.or(week) {
+            // «Через пятницу», «в первую пятницу месяца».
+            None if words::moves_weekday(tokens.before(at)) => Day::Unclear,
             Some(Which::Last) => Day::Past,
             // «В ту пятницу» can be the last one.
             Some(Which::That) => Day::Unclear,
@@ -139,6 +143,10 @@ impl Reader<'_> {
                 Some(Which::That) => Day::Unclear,
                 None => self.next_with(day),
             };
+            let found = match found {
+                Day::On(day) if month.is_none() => Day::Loose(day),
+                found => found,
+            };
             let is_day = has_word || is_ordinal || month.is_some();
             return is_day.then_some((found, next + if month.is_some() { 2 } else { 0 }));
         };
@@ -169,74 +177,6 @@ impl Reader<'_> {
         }
     }
 
-    /// «В начале месяца», «в середине декабря», «в конце месяца».
-    fn part_of_month(&self, tokens: &Tokens, at: usize, before: &str) -> Option<(Day, usize)> {
-        let part = tokens.word(at);
-        if before != "в" || !matches!(part, "начале" | "середине" | "конце") {
-            return None;
-        }
-        let month = match tokens.get(at + 1)? {
-            "месяца" => self.today().month(),
-            word => words::month(word)?,
-        };
-        let day = |year: i32| {
-            let first = NaiveDate::from_ymd_opt(year, month, 1)?;
-            match part {
-                "начале" => first.with_day(3),
-                "середине" => first.with_day(15),
-                _ => first.checked_add_months(Months::new(1))?.checked_sub_days(Days::new(4)),
-            }
-        };
-        let this_year = day(self.today().year())?;
-        let day = match this_year >= self.today() {
-            true => this_year,
-            // «В начале месяца», said in its middle, is the next one's.
-            false if tokens.get(at + 1) == Some("месяца") => {
-                this_year.checked_add_months(Months::new(1))?
-            }
-            false => day(self.today().year() + 1)?,
-        };
-        Some((Day::On(day), at + 2))
-    }
-
-    /// «Через 2 дня», «через неделю», «через 3 рабочих дня», «через месяц».
-    fn days_ahead(&self, tokens: &Tokens, at: usize) -> Option<(Day, usize)> {
-        if tokens.word(at) != "через" {
-            return None;
-        }
-        let (count, place) = tokens.count(at + 1);
-        let is_working = tokens.get(place).is_some_and(|word| word.starts_with("рабоч"));
-        let place = place + usize::from(is_working);
-        let unit = tokens.get(place)?;
-        let today = self.today();
-        let day = match unit {
-            _ if count.is_some_and(|count| count == 0 || count > AHEAD_DAYS_MAX) => None,
-            // «Через день» can mean tomorrow and the day after.
-            "день" | "дня" | "дней" | "денек" => count.and_then(|days| match is_working {
-                true => self.working_day(days),
-                false => today.checked_add_days(Days::new(u64::from(days))),
-            }),
-            "сутки" | "суток" => today.checked_add_days(Days::new(u64::from(count.unwrap_or(1)))),
-            "неделю" | "недели" | "недель" | "недельку" => {
-                today.checked_add_days(Days::new(7 * u64::from(count.unwrap_or(1))))
-            }
-            "месяц" | "месяца" | "месяцев" => {
-                today.checked_add_months(Months::new(count.unwrap_or(1)))
-            }
-            "полгода" => today.checked_add_months(Months::new(6)),
-            "несколько" | "пару" => None,
-            // Hours and minutes are a span.
-            _ => return None,
-        };
-        let day = day.filter(|day| (*day - today).num_days() <= i64::from(AHEAD_DAYS_MAX));
-        Some((day.map_or(Day::Unclear, Day::On), place + 1))
-    }
-
-    fn working_day(&self, days: u32) -> Option<NaiveDate> {
-        let ahead = self.today().iter_days().skip(1).take(AHEAD_DAYS_MAX as usize);
-        ahead.filter(|day| self.calendar.is_working(*day)).nth(days as usize - 1)
-    }
-
     /// «После праздников», «после майских», «после нового года» (P5).
     fn after_holidays(&self, tokens: &Tokens, at: usize, before: &str) -> Option<(Day, usize)> {
         if before != "после" {
@@ -256,7 +196,7 @@ impl Reader<'_> {
     }
 
     /// A day of the calendar; without a year the nearest one that is not long past.
-    fn dated(&self, day: u32, month: u32, year: Option<u32>) -> Day {
+    pub(super) fn dated(&self, day: u32, month: u32, year: Option<u32>) -> Day {
         let on = |year: i32| NaiveDate::from_ymd_opt(year, month, day);
         let today = self.today();
         let date = match year {

@@ -52,6 +52,15 @@ impl Reader<'_> {
     }
 }
 
+impl Reader<'_> {
+    /// The same of the answer of a client who needs time, where each word of time at the beginning is a day of return.
+    pub fn wrong_return(&self, text: &str) -> Option<Wrong> {
+        let tokens = Tokens::of(text, TOKENS_MAX);
+        let unread = || self.begins_with_unread(&tokens).then_some(Wrong::Unclear);
+        self.wrong_first(text).or_else(unread)
+    }
+}
+
 /// What was read of one date.
 #[derive(Debug, Default)]
 pub(super) struct Phrase {
@@ -62,6 +71,10 @@ pub(super) struct Phrase {
     pub clock: Option<Clock>,
     pub part: Option<Part>,
     pub span: Option<TimeDelta>,
+    /// The day was named without its month: another word can move it.
+    pub is_loose: bool,
+    /// «Через 2 дня».
+    pub is_ahead: bool,
     pub is_past: bool,
     pub is_long_past: bool,
     pub unclear: bool,
@@ -112,10 +125,19 @@ impl Phrase {
 
     pub fn take_day(&mut self, day: NaiveDate) {
         self.unclear |= self.day.is_some_and(|known| known != day);
+        self.is_loose = false;
         self.day = Some(day);
     }
 
+    /// A day that another word can move.
+    pub fn take_loose(&mut self, day: NaiveDate) {
+        let is_loose = self.day.is_none() || self.is_loose;
+        self.take_day(day);
+        self.is_loose = is_loose;
+    }
+
     pub fn take_weekday(&mut self, weekday: Weekday, is_next: bool) {
+        self.is_loose |= self.day.is_none();
         self.unclear |= self.weekday.is_some_and(|(known, _)| known != weekday);
         self.weekday = Some((weekday, is_next));
     }

@@ -1,21 +1,30 @@
-//! Numbers beside a date that no part of it has read: «5,12 15:00», «05122026 15:00», «5 или 6 декабря». A day may have
-//! been meant by them, so the date is not believed. Never reads a day or a time. Enter at [`Phrase::is_doubted_by`].
+//! Numbers and words of time beside a date that no part of it has read: «5,12 15:00», «05122026 15:00», «5 или 6
+//! декабря», «в январе в 13». A day may have been meant by them, so the date is not believed. Never reads a day or a time. Enter at [`Phrase::is_doubted_by`].
 
 use super::clock::clock;
 use super::phrase::Phrase;
 use super::token::Tokens;
+use super::unread::TimeWord;
 use super::words;
 
 /// A number with so many digits is a phone.
 const PHONE_DIGITS_MIN: usize = 10;
 
 impl Phrase {
-    /// A number that was not read stands beside it; or, if it has no day, a word that looks like a misspelt one.
-    /// Tokens from `free` on belong to no other phrase.
+    /// A number that was not read stands beside it; or, if it has no day, a word that looks like a misspelt one, or a
+    /// word of time in its sentence. Tokens from `free` on belong to no other phrase.
     pub fn is_doubted_by(&self, tokens: &Tokens, start: usize, end: usize, free: usize) -> bool {
         let has_time = self.clock.is_some() || self.part.is_some();
+        if (self.is_ahead || self.span.is_some()) && tokens.goes_on(end) {
+            return true;
+        }
         if !self.has_day() && self.not_before.is_none() {
-            return has_time && (tokens.has_stray_before(start, free) || tokens.has_stray_behind(end));
+            let is_stray = tokens.has_stray_before(start, free) || tokens.has_stray_behind(end);
+            return (has_time && (is_stray || tokens.has_time_word(start, end, free)))
+                || (self.span.is_some() && tokens.is_beside_time_word(start, end, free));
+        }
+        if self.is_loose && tokens.is_beside_time_word(start, end, free) {
+            return true;
         }
         let is_dated = |second: Option<usize>| second.is_some_and(|place| tokens.is_slashed(place));
         tokens.is_second_choice(start, free)
@@ -29,9 +38,54 @@ impl Tokens<'_> {
     /// No sentence ends between a token and the next one.
     fn is_near(&self, place: usize) -> bool {
         let gap = self.gap(place);
-        let is_end =
-            gap.contains(['\n', '!', '?', ';']) || (gap.contains('.') && self.begins_sentence(place + 1));
+        // «5.XII», «5.Dec».
+        let is_date = || gap == "." && self.is_figures(place) && self.time_word(place + 1).is_some();
+        let is_end = gap.contains(['\n', '!', '?', ';'])
+            || (gap.contains('.') && self.begins_sentence(place + 1) && !is_date());
         place + 1 < self.len() && !is_end
+    }
+
+    /// A word of time in the same sentence.
+    fn has_time_word(&self, start: usize, end: usize, free: usize) -> bool {
+        let before = (free..start).rev().take_while(|place| self.is_near(*place));
+        let behind = (end..self.len()).take_while(|place| *place > 0 && self.is_near(*place - 1));
+        let is_length = |place: usize| {
+            let next = self.word(place + 1);
+            self.word(place) == "через"
+                && (self.is_figures(place + 1)
+                    || words::is_hour(next)
+                    || words::count(next).is_some()
+                    || next.starts_with("пол"))
+        };
+        before.chain(behind).any(|place| self.time_word(place).is_some() || is_length(place))
+    }
+
+    /// A word of the calendar right before or behind: «в субботу в январе», «в первую пятницу месяца»; an event only
+    /// after a word like «после», where no comma parts it.
+    fn is_beside_time_word(&self, start: usize, end: usize, free: usize) -> bool {
+        let mut before = start;
+        while before > free && self.joins_next(before - 1) {
+            before -= 1;
+            if !words::is_joint(self.word(before)) {
+                break;
+            }
+        }
+        let behind =
+            self.behind_joints(end).filter(|place| (end..=*place).all(|next| self.joins_next(next - 1)));
+        // «Обещала в пятницу, после зарплаты» says why.
+        let is_parted = |from: usize, to: usize| (from..to).any(|place| self.gap(place).contains([',', '(']));
+        let is_doubt = |place: usize, is_parted: bool| match self.time_word(place) {
+            Some(TimeWord::Calendar) => true,
+            Some(TimeWord::Event) => !is_parted && matches!(self.before(place), "после" | "до"),
+            None => false,
+        };
+        // «Первого или второго».
+        let is_choice =
+            words::is_choice(self.word(end)) && self.joins_next(end) && end > 0 && self.joins_next(end - 1);
+        let is_second = is_choice && words::ordinal(self.word(end + 1)).is_some() && is_doubt(end + 1, false);
+        is_second
+            || (before < start && is_doubt(before, is_parted(before, start)))
+            || behind.is_some_and(|place| is_doubt(place, is_parted(end - 1, place)))
     }
 
     fn has_stray_before(&self, start: usize, free: usize) -> bool {
@@ -111,7 +165,7 @@ impl Tokens<'_> {
     }
 
     /// These figures may be a day: they are no phone and count nothing. They stand within `from..to`.
-    fn is_stray(&self, place: usize, from: usize, to: usize) -> bool {
+    pub fn is_stray(&self, place: usize, from: usize, to: usize) -> bool {
         let (mut first, mut last) = (place, place);
         while first > from && self.is_figures(first - 1) && self.is_near(first - 1) {
             first -= 1;

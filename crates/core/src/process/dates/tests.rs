@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::process::calendar::{say_date, say_day, say_on, say_time};
 
+mod words;
+
 const MOSCOW: Tz = chrono_tz::Europe::Moscow;
 
 fn local(text: &str) -> DateTime<Tz> {

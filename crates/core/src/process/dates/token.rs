@@ -83,7 +83,28 @@ impl<'a> Tokens<'a> {
     pub fn joins_next(&self, place: usize) -> bool {
         place + 1 < self.len()
             && (self.gap(place).chars().all(|c| (c.is_whitespace() && c != '\n') || ",-–—()".contains(c))
-                || self.is_shortened(place))
+                || self.is_shortened(place)
+                || self.is_stopped_date(place))
+    }
+
+    /// `30.11` or `30.11.2026` ends here.
+    fn ends_date(&self, place: usize) -> bool {
+        let Some(first) = place.checked_sub(1).filter(|first| self.gap(*first) == ".") else { return false };
+        let is_month = |place| self.figure(place, &[2]).is_some_and(|month| (1..=12).contains(&month));
+        let is_day = |place| self.figure(place, &[1, 2]).is_some_and(|day| (1..=31).contains(&day));
+        let is_year = || self.figure(place, &[2, 4]).is_some() && is_month(first);
+        let before = first.checked_sub(1).filter(|before| self.gap(*before) == ".");
+        match before {
+            Some(before) => is_year() && is_day(before) && !self.continues_figures(before),
+            None => is_month(place) && is_day(first) && !self.continues_figures(first),
+        }
+    }
+
+    /// «3.12. в 10»: a full stop that no sentence begins behind.
+    fn is_stopped_date(&self, place: usize) -> bool {
+        let is_stop = matches!(self.gap(place), ". " | "., ");
+        let goes_on = words::is_joint(self.word(place + 1)) || self.gap(place + 1) == ":";
+        is_stop && goes_on && !self.begins_sentence(place + 1) && self.ends_date(place)
     }
 
     /// «5 дек. 15:00»: the full stop belongs to the word.
@@ -134,7 +155,8 @@ impl<'a> Tokens<'a> {
         let Some(before) = place.checked_sub(1) else { return self.text.starts_with('+') };
         let is_figure = self.is_figures(before);
         let gap = self.gap(before);
-        gap.ends_with(['+', '№', '#']) || (is_figure && matches!(gap, "." | "," | "-" | "/" | ":"))
+        gap.ends_with(['+', '№', '#'])
+            || (is_figure && matches!(gap, "." | "," | "-" | "–" | "—" | "/" | ":"))
     }
 
     /// Something is counted by this number: «10.12 рублей», «5 %», «5 к»; in «5.12 к 15:00» nothing is.
@@ -148,16 +170,42 @@ impl<'a> Tokens<'a> {
 
     /// The ending of an ordinal number stands behind it: «5му», «30-го».
     pub fn has_ending(&self, place: usize) -> bool {
-        matches!(self.gap(place), "-" | "") && self.get(place + 1).is_some_and(words::is_ending)
+        let is_near = matches!(self.gap(place), "-" | "" | "–" | " -" | "- " | " - ");
+        let is_full = || self.gap(place) == " " && self.word(place + 1).chars().count() > 1;
+        (is_near || is_full()) && self.get(place + 1).is_some_and(words::is_ending)
     }
 
     /// A number in figures or words, and the token after it.
     pub fn count(&self, place: usize) -> (Option<u32>, usize) {
-        let count = self.figure(place, &[1, 2, 3]).or_else(|| self.get(place).and_then(words::count));
-        match count {
-            Some(count) => (Some(count), place + 1),
+        match self.figure(place, &[3]).map(|count| (count, place + 1)).or_else(|| self.number(place)) {
+            Some((count, next)) => (Some(count), next),
             None => (None, place),
         }
+    }
+
+    /// A number of at most two digits, or in words, «двадцать пять» included, and the token after it.
+    pub fn number(&self, place: usize) -> Option<(u32, usize)> {
+        if let Some(number) = self.figure(place, &[1, 2]) {
+            return Some((number, place + 1));
+        }
+        let number = self.get(place).and_then(words::count)?;
+        let is_tens = number >= 20 && self.gap(place) == " ";
+        match self.get(place + 1).and_then(words::count).filter(|ones| is_tens && *ones < 10) {
+            Some(ones) => Some((number + ones, place + 2)),
+            None => Some((number, place + 1)),
+        }
+    }
+
+    /// «Полпятого», «пол пятого», «половине пятого»: where the hour stands.
+    pub fn half(&self, place: usize) -> Option<usize> {
+        let word = self.get(place)?;
+        if let Some(hour) = word.strip_prefix("пол").filter(|hour| !hour.is_empty()) {
+            if words::begun_hour(hour).is_some() {
+                return Some(place);
+            }
+            return hour.starts_with("овин").then_some(place + 1);
+        }
+        (word == "пол").then_some(place + 1)
     }
 
     /// The number of a day, the token after it, and whether it was said as one: «30», «30-го», «тридцать первого».
@@ -168,21 +216,49 @@ impl<'a> Tokens<'a> {
             }
             let has_ending = self.has_ending(place);
             // «До 2-го урока».
-            let is_counted = has_ending && self.get(place + 2).is_some_and(words::is_counted);
+            let is_counted = has_ending
+                && (self.is_quantity(place + 1) || self.get(place + 2).is_some_and(words::is_ranked));
             return (!is_counted).then_some((day, place + 1 + usize::from(has_ending), has_ending));
         }
         let word = self.get(place)?;
         let (day, next) = match words::tens(word) {
             Some(tens) => (tens + words::ordinal(self.get(place + 1)?).filter(|day| *day < 10)?, place + 2),
+            // «Тридцать второго» is no second.
+            None if words::count(self.before(place)).is_some_and(|tens| tens >= 20) => return None,
             None => (words::ordinal(word)?, place + 1),
         };
         let is_named =
             self.get(next).is_some_and(|word| words::is_day_word(word) || words::month(word).is_some());
-        (day <= 31 && is_named).then_some((day, next, true))
+        (day <= 31 && (is_named || self.is_day_alone(place, next))).then_some((day, next, true))
     }
 
-    /// A day begins here: «30 ноября», «30-го».
+    /// «Четвёртого в 10», «к двадцать третьему»: an ordinal number of nothing but a day.
+    fn is_day_alone(&self, first: usize, next: usize) -> bool {
+        let is_of_hour = matches!(self.before(first), "пол" | "четверть" | "начале" | "конце")
+            || self.before(first).starts_with("половин")
+            || words::is_minute(self.before(first));
+        let is_last = || {
+            let word = self.word(next);
+            let joins = next < self.len() && self.gap(next - 1).trim_end_matches(['«', '"', '„', '“']) == " ";
+            !joins
+                || self.is_figures(next)
+                || words::is_joint(word)
+                || words::is_choice(word)
+                || words::stands_alone(word)
+                || words::near_day(word).is_some()
+                || words::weekday(word).is_some()
+                || words::which(word).is_some()
+                || words::is_done(word)
+                || self.half(next).is_some()
+        };
+        !is_of_hour && !self.is_ranked(next - 1) && is_last()
+    }
+
+    /// A day begins here: «30 ноября», «30-го», `30.11`.
     pub fn names_day(&self, place: usize) -> bool {
+        if self.ends_date(place + 1) && !self.is_quantity(place + 1) {
+            return true;
+        }
         self.day_number(place).is_some_and(|(_, next, is_ordinal)| {
             is_ordinal || self.get(next).is_some_and(|word| words::month(word).is_some())
         })
@@ -192,6 +268,11 @@ impl<'a> Tokens<'a> {
     pub fn is_negated(&self, place: usize) -> bool {
         let before = place.checked_sub(1).filter(|before| self.joins_next(*before));
         before.is_some_and(|before| matches!(self.word(before), "не" | "кроме" | "ни"))
+    }
+
+    /// The first token from here on that may begin the time that somebody needs.
+    pub fn behind_fillers(&self, start: usize) -> usize {
+        (start..self.len()).find(|place| !words::is_filler(self.word(*place))).unwrap_or(self.len())
     }
 
     /// A word of return stands shortly before.

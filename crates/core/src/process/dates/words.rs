@@ -15,6 +15,14 @@ pub(super) enum Which {
     That,
 }
 
+/// A part of a week, a month or a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edge {
+    Beginning,
+    Middle,
+    End,
+}
+
 /// A part of the day that a person names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -43,16 +51,23 @@ pub(super) fn month(word: &str) -> Option<u32> {
     position(&MONTHS, word).map(|place| place as u32 + 1)
 }
 
+/// «деко», «нояря»: the first letters are those of a month.
+pub(super) fn begins_month(word: &str) -> bool {
+    ["янв", "фев", "мар", "апр", "май", "мая", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"]
+        .iter()
+        .any(|stem| word.starts_with(stem))
+}
+
 /// In any case, and «пн».
 pub(super) fn weekday(word: &str) -> Option<Weekday> {
     const DAYS: [&[&str]; 7] = [
-        &["понедельник", "понедельника", "понедельнику", "понедельником", "пн", "пон"],
-        &["вторник", "вторника", "вторнику", "вторником", "вт"],
+        &["понедельник", "понедельника", "понедельнику", "понедельником", "пн", "пон", "понед"],
+        &["вторник", "вторника", "вторнику", "вторником", "вт", "вторн"],
         &["среда", "среду", "среды", "среде", "средой", "ср"],
-        &["четверг", "четверга", "четвергу", "четвергом", "чт"],
-        &["пятница", "пятницу", "пятницы", "пятнице", "пятницей", "пт"],
-        &["суббота", "субботу", "субботы", "субботе", "субботой", "сб"],
-        &["воскресенье", "воскресенья", "воскресенью", "воскресение", "вс"],
+        &["четверг", "четверга", "четвергу", "четвергом", "чт", "четв"],
+        &["пятница", "пятницу", "пятницы", "пятнице", "пятницей", "пт", "пятн"],
+        &["суббота", "субботу", "субботы", "субботе", "субботой", "сб", "субб"],
+        &["воскресенье", "воскресенья", "воскресенью", "воскресение", "вс", "воскр"],
     ];
     position(&DAYS, word).and_then(|place| Weekday::try_from(place as u8).ok())
 }
@@ -62,33 +77,52 @@ pub(super) fn near_day(word: &str) -> Option<u64> {
     position(&[&["сегодня"], &["завтра"], &["послезавтра"]], word).map(|place| place as u64)
 }
 
-/// «первого» … «тридцать» is only the beginning of «тридцать первого».
+/// «первого», «первому», «первое» … «тридцатого». «Тридцать» is only the beginning of «тридцать первого».
 pub(super) fn ordinal(word: &str) -> Option<u32> {
-    const ORDINALS: [&[&str]; 20] = [
-        &["первого", "первое"],
-        &["второго", "второе"],
-        &["третьего", "третье"],
-        &["четвертого", "четвертое"],
-        &["пятого", "пятое"],
-        &["шестого", "шестое"],
-        &["седьмого", "седьмое"],
-        &["восьмого", "восьмое"],
-        &["девятого", "девятое"],
-        &["десятого", "десятое"],
-        &["одиннадцатого", "одиннадцатое"],
-        &["двенадцатого", "двенадцатое"],
-        &["тринадцатого", "тринадцатое"],
-        &["четырнадцатого", "четырнадцатое"],
-        &["пятнадцатого", "пятнадцатое"],
-        &["шестнадцатого", "шестнадцатое"],
-        &["семнадцатого", "семнадцатое"],
-        &["восемнадцатого", "восемнадцатое"],
-        &["девятнадцатого", "девятнадцатое"],
-        &["двадцатого", "двадцатое"],
+    const STEMS: [&str; 20] = [
+        "перв",
+        "втор",
+        "треть",
+        "четверт",
+        "пят",
+        "шест",
+        "седьм",
+        "восьм",
+        "девят",
+        "десят",
+        "одиннадцат",
+        "двенадцат",
+        "тринадцат",
+        "четырнадцат",
+        "пятнадцат",
+        "шестнадцат",
+        "семнадцат",
+        "восемнадцат",
+        "девятнадцат",
+        "двадцат",
     ];
+    let stem =
+        ["ого", "ому", "ое", "его", "ему", "е"].into_iter().find_map(|ending| word.strip_suffix(ending))?;
+    match stem {
+        "тридцат" => Some(30),
+        _ => STEMS.iter().position(|known| *known == stem).map(|place| place as u32 + 1),
+    }
+}
+
+/// «Пятого» in «половина пятого»: the hour that has begun.
+pub(super) fn begun_hour(word: &str) -> Option<u32> {
+    ordinal(word).filter(|_| word.ends_with("го"))
+}
+
+/// «начале», «середину», «конца».
+pub(super) fn edge(word: &str) -> Option<Edge> {
     match word {
-        "тридцатого" | "тридцатое" => Some(30),
-        _ => position(&ORDINALS, word).map(|place| place as u32 + 1),
+        "начало" | "начала" | "началу" | "начале" => Some(Edge::Beginning),
+        "середина" | "середину" | "середины" | "середине" => {
+            Some(Edge::Middle)
+        }
+        "конец" | "конца" | "концу" | "конце" => Some(Edge::End),
+        _ => None,
     }
 }
 
@@ -108,6 +142,12 @@ pub(super) fn which(word: &str) -> Option<Which> {
     }
 }
 
+/// «Через пятницу», «каждую пятницу», «последнюю пятницу».
+pub(super) fn moves_weekday(word: &str) -> bool {
+    const STEMS: [&str; 6] = ["кажд", "перв", "втор", "трет", "последн", "люб"];
+    word == "через" || STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
 /// A time that is longer than a day: «неделе», «месяца».
 pub(super) fn is_long_time(word: &str) -> bool {
     matches!(
@@ -122,6 +162,16 @@ pub(super) fn is_long_time(word: &str) -> bool {
             | "год"
             | "года"
     )
+}
+
+/// «С половиной», «с лишним»: more than the number that was named.
+pub(super) fn is_rest(word: &str) -> bool {
+    matches!(word, "половиной" | "четвертью" | "небольшим" | "лишним" | "хвостиком")
+}
+
+/// What «через 2» can count that is a day or longer.
+pub(super) fn is_days(word: &str) -> bool {
+    ["дн", "день", "дене", "сут", "недел", "месяц"].iter().any(|stem| word.starts_with(stem))
 }
 
 /// What stands behind a number to make a day of it: «30-го», «к 5му».
@@ -149,6 +199,13 @@ pub(super) fn is_shortened(word: &str) -> bool {
                 | "пт"
                 | "сб"
                 | "вс"
+                | "понед"
+                | "вторн"
+                | "четв"
+                | "пятн"
+                | "субб"
+                | "воскр"
+                | "след"
                 | "г"
                 | "ч"
                 | "мин"
@@ -179,7 +236,7 @@ pub(super) fn resembles_day(word: &str) -> bool {
     ];
     let is_known =
         month(word).is_some() || weekday(word).is_some() || near_day(word).is_some() || part(word).is_some();
-    !is_known && word.chars().count() > 4 && nearest(word, NAMES).is_some()
+    !is_known && !word.starts_with("завтрак") && word.chars().count() > 4 && nearest(word, NAMES).is_some()
 }
 
 /// «двадцать» and «тридцать» before an ordinal below ten.
@@ -191,9 +248,9 @@ pub(super) fn tens(word: &str) -> Option<u32> {
     }
 }
 
-/// «два», «двух», «двум» and so on, up to twelve: as in «через два дня», «к двум».
+/// «два», «двух», «двум» and so on, up to twenty, and the tens up to fifty: as in «через два дня», «к двум».
 pub(super) fn count(word: &str) -> Option<u32> {
-    const COUNTS: [&[&str]; 12] = [
+    const COUNTS: [&[&str]; 20] = [
         &["один", "одну", "одного"],
         &["два", "две", "двух", "двум", "пару"],
         &["три", "трех", "трем"],
@@ -206,8 +263,21 @@ pub(super) fn count(word: &str) -> Option<u32> {
         &["десять", "десяти"],
         &["одиннадцать", "одиннадцати"],
         &["двенадцать", "двенадцати"],
+        &["тринадцать", "тринадцати"],
+        &["четырнадцать", "четырнадцати"],
+        &["пятнадцать", "пятнадцати"],
+        &["шестнадцать", "шестнадцати"],
+        &["семнадцать", "семнадцати"],
+        &["восемнадцать", "восемнадцати"],
+        &["девятнадцать", "девятнадцати"],
+        &["двадцать", "двадцати"],
     ];
-    position(&COUNTS, word).map(|place| place as u32 + 1)
+    match word {
+        "тридцать" | "тридцати" => Some(30),
+        "сорок" | "сорока" => Some(40),
+        "пятьдесят" | "пятидесяти" => Some(50),
+        _ => position(&COUNTS, word).map(|place| place as u32 + 1),
+    }
 }
 
 /// A part of the day: beside a time («7 вечера») or instead of one («вечером»).
@@ -231,7 +301,17 @@ pub(super) fn is_hour(word: &str) -> bool {
 }
 
 pub(super) fn is_minute(word: &str) -> bool {
-    matches!(word, "минута" | "минуту" | "минуты" | "минут" | "мин" | "м")
+    matches!(
+        word,
+        "минута"
+            | "минуту"
+            | "минуты"
+            | "минут"
+            | "минутку"
+            | "минуток"
+            | "мин"
+            | "м"
+    )
 }
 
 /// Words between the parts of a phrase: «завтра, примерно в 11».
@@ -239,9 +319,27 @@ pub(super) fn is_joint(word: &str) -> bool {
     is_time_word(word) || matches!(word, "до" | "после" | "примерно" | "где" | "то" | "ровно" | "же")
 }
 
-/// Words between two days of which one is meant: «5 или 6 декабря».
+/// Before the time that somebody needs: «ещё 3 дня», «хочет примерно неделю», «вернуться в марте».
+pub(super) fn is_filler(word: &str) -> bool {
+    matches!(
+        word,
+        "еще"
+            | "хочет"
+            | "просит"
+            | "взял"
+            | "взяла"
+            | "попросил"
+            | "попросила"
+            | "ближе"
+            | "не"
+            | "раньше"
+    ) || is_joint(word)
+        || is_return(word)
+}
+
+/// Words between two days of which one is meant: «5 или 6 декабря», «с 3 по 5 декабря».
 pub(super) fn is_choice(word: &str) -> bool {
-    matches!(word, "или" | "и" | "либо")
+    matches!(word, "или" | "и" | "либо" | "по")
 }
 
 /// Before a number that is neither day nor time: «доб. 12».
@@ -283,6 +381,53 @@ pub(super) fn is_counted(word: &str) -> bool {
     ];
     matches!(word, "р" | "к" | "т" | "млн" | "дней" | "пакет" | "пакета")
         || STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+/// After an ordinal number one of these is the third of its kind and no day: «третьего заказа».
+pub(super) fn is_ranked(word: &str) -> bool {
+    const STEMS: [&str; 17] = [
+        "заказ",
+        "звон",
+        "телефон",
+        "номер",
+        "менедж",
+        "реб",
+        "сын",
+        "доч",
+        "попыт",
+        "поток",
+        "блок",
+        "вебинар",
+        "договор",
+        "счет",
+        "лиц",
+        "муж",
+        "транш",
+    ];
+    STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+/// After an ordinal number a verb leaves it a day: «пятого перезвонить».
+pub(super) fn is_done(word: &str) -> bool {
+    const STEMS: [&str; 16] = [
+        "буд",
+        "получ",
+        "приде",
+        "дума",
+        "решит",
+        "скаж",
+        "смож",
+        "готов",
+        "точно",
+        "внес",
+        "заплат",
+        "придет",
+        "верн",
+        "набра",
+        "напом",
+        "напиш",
+    ];
+    is_return(word) || STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
 /// The speaker says when to return to the client or when money comes.

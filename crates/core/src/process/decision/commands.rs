@@ -13,6 +13,7 @@ const REVOKED_MAX: usize = 16;
 
 impl Decision<'_> {
     pub fn ask(&mut self, ask: Ask) -> CommandId {
+        self.make_room(&ask);
         let order = &mut self.case.order;
         order.issued += 1;
         let id = CommandId::new(&order.id, order.issued, &ask);
@@ -74,8 +75,17 @@ impl Decision<'_> {
 
     /// Reads the order back, once at a time; where nothing can be read, a person looks (L4).
     pub fn read_order(&mut self) {
+        self.read(ReadBack::Order);
+    }
+
+    /// The same with its buyer (F100).
+    pub fn read_person(&mut self) {
+        self.read(ReadBack::Person);
+    }
+
+    fn read(&mut self, what: ReadBack) {
         if self.process.reads_orders && !self.is_unsent(AskKind::ReadBack) {
-            self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadBack(ReadBack::Order)));
+            self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadBack(what)));
         }
     }
 
@@ -115,9 +125,12 @@ impl Decision<'_> {
 
     /// Revokes pending commands. A task that may be in flight is remembered: its receipt closes it.
     pub fn revoke_where(&mut self, holds: impl Fn(&Pending) -> bool) {
+        let unsent = self.case.order.unsent.iter();
+        self.revoke_ids(unsent.filter(|(_, pending)| holds(pending)).map(|(id, _)| id.clone()).collect());
+    }
+
+    pub(super) fn revoke_ids(&mut self, gone: Vec<CommandId>) {
         let order = &mut self.case.order;
-        let gone: Vec<CommandId> =
-            order.unsent.iter().filter(|(_, pending)| holds(pending)).map(|(id, _)| id.clone()).collect();
         for id in gone.into_iter().filter(|_| !cut("L4.revoke")) {
             let pending = order.unsent.remove(&id);
             let task =

@@ -5,6 +5,7 @@
 mod commands;
 mod hours;
 mod letters;
+mod newest;
 mod request;
 mod states;
 mod tasks;

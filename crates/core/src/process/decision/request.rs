@@ -42,8 +42,10 @@ pub enum Request {
     },
     /// It is known now that a manager made the order (L3).
     MadeByManager,
-    /// The order has other offers now (G10).
-    Reroute,
+    /// The order has other offers now than before (G10).
+    Reroute {
+        before: Box<Order>,
+    },
     /// The pause of an order whose route has changed (L2).
     PauseAgain,
     /// The confirmation with the payment link (L1).

@@ -35,6 +35,12 @@ impl Decision<'_> {
         Some(wrong_day(wrong).unwrap_or_else(word::no_day))
     }
 
+    /// The same where a client needs time, so that any word of time names the day of return.
+    pub fn wrong_return(&self, said: &str) -> Option<Phrase> {
+        let wrong = self.process.dates(self.now).wrong_return(said)?;
+        Some(wrong_day(wrong).unwrap_or_else(word::no_day))
+    }
+
     /// A line of the journal: the reason.
     pub fn say(&mut self, rule: &str, phrase: Phrase) {
         let text = self.words(&phrase);

@@ -61,12 +61,14 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
 
 /// L13: a day that cannot be meant is told, and the usual one is not taken in its place.
 fn has_wrong_day(d: &mut Decision, answer: &Answer) -> bool {
-    let may_have_day =
-        matches!(answer.kind, AnswerKind::Doubt | AnswerKind::Instalment | AnswerKind::LongCycle);
-    let Some(said) = answer.why.as_deref().filter(|_| may_have_day && answer.at.is_none()) else {
-        return false;
+    let Some(said) = answer.why.as_deref().filter(|_| answer.at.is_none()) else { return false };
+    let wrong = match answer.kind {
+        AnswerKind::Doubt | AnswerKind::LongCycle => d.wrong_return(said),
+        // «Рассрочка на 6 месяцев» names no day.
+        AnswerKind::Instalment => d.wrong_first(said),
+        _ => None,
     };
-    let Some(wrong) = d.wrong_first(said) else { return false };
+    let Some(wrong) = wrong else { return false };
     d.ask_again(&why::other_day_needed(said, wrong, d.examples().day));
     true
 }
@@ -144,7 +146,9 @@ fn call_back(d: &mut Decision, answer: &Answer, why: Option<String>) -> bool {
             let clock = example.with_timezone(&school).format("%H:%M").to_string();
             d.case.order.question.day = Some(day);
             d.say("D5", answers::time_asked(day));
-            d.ask_again(&why::time_of_day_needed(day, from, clock, vars::typed_time(example, school)));
+            let said = why.as_deref().filter(|said| d.process.dates(d.now).says_time(said));
+            let example = vars::typed_time(example, school);
+            d.ask_again(&why::time_of_day_needed(day, said, from, clock, example));
             return false;
         }
         (Extent::TimeOfDay, Some(at)) => match d.case.order.question.day.filter(|_| !cut("D5.that_day")) {

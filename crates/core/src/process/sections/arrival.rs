@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use crate::message::phrase::{Phrase, arrival, next, routes, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
+use crate::process::case::Order;
 use crate::process::command::Urgency;
 use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
 use crate::process::definition::{Route, ShowNext};
@@ -32,7 +33,7 @@ pub const SECTION: Section = Section {
             Request::Arrive { manager, payment_state } => arrive(d, manager.as_ref(), *payment_state),
             Request::ArriveByCall { line } => arrive_by_call(d, line.as_ref()),
             Request::MadeByManager => made_by_manager(d),
-            Request::Reroute => reroute(d),
+            Request::Reroute { before } => reroute(d, before),
             Request::PauseAgain => d.set(Timer::SelfPay, pause_end(d)),
             Request::Confirm => confirm(d),
             _ => return Heard::Passed,
@@ -133,8 +134,9 @@ fn said<'p>(d: &mut Decision, Chosen { route, why, unsure }: Chosen<'p>) -> Opti
     route
 }
 
-/// G10: other offers take another route for figures and texts; pipeline and responsible stay.
-fn reroute(d: &mut Decision) {
+/// G10: other offers take another route for figures and texts; pipeline and responsible stay. They may be the first
+/// that anybody has told.
+fn reroute(d: &mut Decision, known: &Order) {
     let before = d.process.route(&d.case.order.route);
     let chosen = routing::choose(d.process, &routing::facts(&d.case.order, None));
     if chosen.route.is_none_or(|route| route.name == d.case.order.route) {
@@ -145,7 +147,9 @@ fn reroute(d: &mut Decision) {
         return;
     }
     d.case.order.route.clone_from(&route.name);
-    let said = match std::mem::take(&mut d.case.order.is_early) {
+    let is_late = d.case.order.is_early && routing::is_told_more(d.process, known, &d.case.order);
+    d.case.order.is_early &= !is_late;
+    let said = match is_late {
         true => routes::late(&*route.name),
         false => routes::again(&*route.name),
     };

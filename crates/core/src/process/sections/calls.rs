@@ -115,7 +115,7 @@ fn learn_number(d: &mut Decision, call: &CallResult) {
         && d.case.client.phone().is_none()
     {
         let phone = Phone::called(number, "");
-        d.case.client.learn(&ClientFacts { phone: Some(phone), ..ClientFacts::default() });
+        d.case.client.learn(&ClientFacts { phone: Some(phone), read: true, ..ClientFacts::default() });
     }
 }
 

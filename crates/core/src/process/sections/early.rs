@@ -26,8 +26,7 @@ pub const SECTION: Section = Section {
 
 /// Decides again. Returns whether it did.
 fn complete(d: &mut Decision, before: &Order) -> bool {
-    let unknown = |order: &Order| (order.offers.is_empty(), routing::lacking(d.process, order).len());
-    if !d.case.order.is_early || unknown(before) == unknown(&d.case.order) {
+    if !d.case.order.is_early || !routing::is_told_more(d.process, before, &d.case.order) {
         return false;
     }
     if !is_untouched(d) || cut("G10.complete") {
@@ -51,7 +50,7 @@ fn complete(d: &mut Decision, before: &Order) -> bool {
         choose_again(d);
         d.request(Request::PauseAgain);
     }
-    leads::correct(d, written, before.source.is_empty());
+    leads::correct(d, written, !before.has_source());
     true
 }
 

@@ -2,12 +2,14 @@
 //! A repeated report changes nothing.
 //! Enter at [`on_order`] and [`on_client`].
 
+use std::collections::BTreeSet;
+
 use crate::message::phrase::{arrival, crm, orders, payment};
 use crate::mutant::cut;
 use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
-use crate::process::event::{Author, ClientFacts, Event, OrderFacts};
+use crate::process::event::{self, Author, ClientFacts, Event, OrderFacts};
 use crate::process::meters::Limit;
 use crate::process::money::{self, Before, Judged, PaymentState};
 use crate::process::state::ToldPayment;
@@ -73,14 +75,25 @@ fn as_told(d: &mut Decision) -> bool {
     true
 }
 
-/// L1–L7, K6: compares the facts with the known order and acts on each difference.
 fn take_in(d: &mut Decision, facts: &OrderFacts) {
+    compare(d, facts);
+    tell_unconfirmed(d, &facts.client);
+}
+
+/// L1–L7, K6: compares the facts with the known order and acts on each difference.
+fn compare(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.is_unseen();
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
     learn(&mut d.case.order, facts);
     check_link(d, facts, &before);
     let own = d.case.order.id.clone();
+    let is_of_another = facts.client.read && d.case.client.is_another(&facts.client);
+    if is_of_another && !d.case.client.joined.contains_key(&own) {
+        // GetCourse itself says that it is another user's: it leaves (F100).
+        d.case.client.join(&own, &BTreeSet::new(), d.now);
+    }
     let person_changed = d.case.client.told_by(&own, &facts.client, &d.process.texts);
+    ask_person(d, &known, &facts.client);
 
     let payment_state = look(d, facts);
     let mut was = Before::of(&before).beside(&before.paid, &d.case.order);
@@ -119,7 +132,7 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
     if !(is_open && d.request(Request::Complete { before: Box::new(before.clone()) }))
         && before.offers != d.case.order.offers
     {
-        d.request(Request::Reroute);
+        d.request(Request::Reroute { before: Box::new(before.clone()) });
     }
     changes(d, facts, &before);
     if before.author.is_none() && d.case.order.author == Some(Author::Manager) {
@@ -195,16 +208,52 @@ fn on_client(d: &mut Decision, facts: &ClientFacts) {
         Some(_) => &ClientFacts { name: None, first_name: None, last_name: None, ..facts.clone() },
         None => facts,
     };
-    if !d.case.client.told(facts, &d.process.texts) {
-        d.say("L11", orders::client_nothing_new());
-        return;
-    }
-    if facts.guessed {
+    let is_changed = d.case.client.told(facts, &d.process.texts);
+    let waits = ask_person(d, &known, facts);
+    tell_unconfirmed(d, facts);
+    if facts.guessed && (is_changed || waits) {
         d.say("Q4", crm::guessed(leads::ways(&facts.by)));
+    }
+    if !is_changed {
+        if !waits {
+            d.say("L11", orders::client_nothing_new());
+        }
+        return;
     }
     save_person(d, &known);
     if d.case.order.is_open() {
         d.request(Request::NumberArrived);
+    }
+}
+
+/// F100: what only a report told of a known client does not count, and GetCourse is asked, once. Whether anything is new of
+/// it.
+fn ask_person(d: &mut Decision, known: &Client, facts: &ClientFacts) -> bool {
+    let is_new = d.case.client.has_new_to_confirm(known);
+    if is_new && !facts.read {
+        d.say("L11", orders::unconfirmed());
+        d.read_person();
+    }
+    is_new
+}
+
+/// Where GetCourse does not confirm it, people are told, once: the contact in the CRM is theirs.
+fn tell_unconfirmed(d: &mut Decision, facts: &ClientFacts) {
+    let is_asked = facts.read && facts.gc_user.is_some();
+    let can_ask = d.process.reads_orders && d.case.order.gc_id.is_some();
+    let is_leaving = d.case.client.joined.get(&d.case.order.id).is_some_and(|joined| joined.leaves);
+    if (can_ask && !is_asked) || is_leaving || !d.has_lead() {
+        return;
+    }
+    let new = d.case.client.unconfirmed.iter_mut().filter(|one| !one.noted);
+    let values: Vec<String> = new
+        .map(|one| {
+            one.noted = true;
+            one.value.clone()
+        })
+        .collect();
+    if !values.is_empty() {
+        d.note(orders::confirm_by_hand(values.join(", ")));
     }
 }
 
@@ -224,7 +273,7 @@ fn learn(order: &mut Order, facts: &OrderFacts) {
     if order.id.lead().is_some() {
         keep(&mut order.pipeline, &facts.pipeline);
     }
-    order.source.extend(facts.source.iter().map(|(name, value)| (name.clone(), value.clone())));
+    event::add_labels(&mut order.source, &facts.source);
     let Some(status) = &facts.status else { return };
     let money = matches!(status, Status::Paid | Status::PartPaid | Status::WaitingForReturn);
     let doubtful = money::is_doubtful(order, facts) || (order.refund().is_some() && !facts.confirmed);

@@ -230,9 +230,13 @@ fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     price(d, before);
     d.stage(Stage::Won, None);
     let sum = paid.or(cost).map(|money| money.text());
+    let is_unknown = sum.is_none() && payment_state == PaymentState::Full;
     match payment_state {
         PaymentState::Free => d.turn("L4", payment::free()),
         _ => d.turn("L4", payment::won(sum)),
+    }
+    if is_unknown && !cut("L4.no_sum") {
+        d.turn("L4", payment::no_sum());
     }
     if short && payment_state == PaymentState::Full && !cut("L4.short_sum") {
         d.turn("L4", payment::short());

@@ -1,0 +1,53 @@
+//! F107: an order whose facts change again and again while the CRM is away asks for a bounded number of commands, and
+//! what is sent in the end is what holds in the end.
+
+use super::event::{ClientFacts, OrderFacts};
+use super::*;
+
+const CHANGES: i64 = 1_000;
+
+fn told(n: i64) -> Event {
+    let managers = ["irina", "pavel"];
+    Event::Order(Box::new(OrderFacts {
+        status: Some(if n % 2 == 0 { Status::InWork } else { Status::PaymentWaiting }),
+        cost: Some(Money::new(100_000 + n, "RUB")),
+        manager: Some(managers[n as usize % 2].into()),
+        client: ClientFacts {
+            gc_user: Some("7".to_owned()),
+            first_name: Some(format!("Мария{n}")),
+            ..ClientFacts::default()
+        },
+        ..OrderFacts::default()
+    }))
+}
+
+#[test]
+fn changes_without_end_leave_a_bounded_number_of_commands_and_the_last_values() {
+    let mut process = process();
+    process.roster.push(Manager { id: "pavel".into(), head: false, ..process.roster[0].clone() });
+    let client = Client { gc_user: Some("7".to_owned()), ..Client::new("c-1".into()) };
+    let (desks, meters) = (Desks::default(), Meters::default());
+    let mut case = Case { order: order(&Wait::Dialling, Wrapped::No), client, desks, meters };
+    let mut waiting: BTreeMap<CommandId, Command> = BTreeMap::new();
+    for n in 0..CHANGES {
+        let done = step(&process, case, &told(n), now());
+        case = done.case;
+        waiting.extend(done.commands.into_iter().map(|command| (command.id.clone(), command)));
+        done.revoke.iter().for_each(|id| drop(waiting.remove(id)));
+        assert!(waiting.keys().eq(case.order.unsent.keys()), "{n}");
+        assert!(waiting.len() <= 120, "{n}: {}", waiting.len());
+    }
+    let of = |kind| waiting.values().filter(|command| command.ask.kind() == kind).collect::<Vec<_>>();
+    let [price] = of(AskKind::SetPrice)[..] else { panic!("{waiting:?}") };
+    assert!(matches!(&price.ask, Ask::SetPrice { price, .. } if price.minor == 100_000 + CHANGES - 1));
+    let [responsible] = of(AskKind::SetResponsible)[..] else { panic!("{waiting:?}") };
+    assert!(matches!(&responsible.ask, Ask::SetResponsible { manager, .. } if manager.as_str() == "pavel"));
+    for command in of(AskKind::MoveTask) {
+        assert!(
+            matches!(&command.ask, Ask::MoveTask { responsible: Some(who), .. } if who.as_str() == "pavel")
+        );
+    }
+    let last = of(AskKind::AddNote).into_iter().max_by_key(|note| note.id.number()).map(|note| &note.ask);
+    assert!(matches!(last, Some(Ask::AddNote { text, .. }) if !text.is_empty()));
+    assert_eq!(of(AskKind::AddNote).len(), 50);
+}
