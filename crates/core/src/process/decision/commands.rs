@@ -12,8 +12,8 @@ use crate::process::value::*;
 const REVOKED_MAX: usize = 16;
 
 impl Decision<'_> {
-    pub fn ask(&mut self, ask: Ask) -> CommandId {
-        self.make_room(&ask);
+    pub fn ask(&mut self, mut ask: Ask) -> CommandId {
+        self.make_room(&mut ask);
         let order = &mut self.case.order;
         order.issued += 1;
         let id = CommandId::new(&order.id, order.issued, &ask);

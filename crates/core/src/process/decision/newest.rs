@@ -12,34 +12,34 @@ use crate::process::value::*;
 const WAITING_MAX: usize = 50;
 
 impl Decision<'_> {
-    /// Revokes what is out of date once `ask` waits, too.
-    pub(super) fn make_room(&mut self, ask: &Ask) {
+    /// Revokes what is out of date once `ask` waits, too; a move says all that the one before it has said.
+    pub(super) fn make_room(&mut self, ask: &mut Ask) {
+        if cut("G2.newest") {
+            return;
+        }
         let kind = ask.kind();
-        match kind {
-            _ if cut("F107.newest") => {}
-            AskKind::SetPrice
-            | AskKind::SetResponsible
-            | AskKind::SetOrderManager
-            | AskKind::SetStatus
-            | AskKind::SaveContact => self.revoke_where(|pending| pending.ask == kind),
-            AskKind::AddNote | AskKind::AddComment => {
+        match ask {
+            Ask::SetPrice { .. }
+            | Ask::SetResponsible { .. }
+            | Ask::SetOrderManager { .. }
+            | Ask::SetStatus { .. }
+            | Ask::SaveContact(_) => self.revoke_where(|pending| pending.ask == kind),
+            Ask::MoveTask { task, due, responsible } => {
+                let is_move = |pending: &Pending| pending.ask == kind && pending.task.as_ref() == Some(task);
+                if self.case.order.unsent.values().any(is_move)
+                    && let Some(now) = self.case.order.tasks.get(task)
+                {
+                    (*due, *responsible) = (Some(now.due), Some(now.responsible.clone()));
+                    self.revoke_where(is_move);
+                }
+            }
+            Ask::AddNote { .. } | Ask::AddComment { .. } => {
                 if let Some(oldest) = self.oldest_of_too_many(kind) {
                     self.revoke_ids(vec![oldest]);
                 }
             }
             _ => {}
         }
-    }
-
-    /// Whether a move of this task waits: the next one has to say all that this one says.
-    pub(super) fn take_back_move(&mut self, task: &TaskId) -> bool {
-        let is_move =
-            |pending: &Pending| pending.ask == AskKind::MoveTask && pending.task.as_ref() == Some(task);
-        let waits = self.case.order.unsent.values().any(is_move) && !cut("F107.move");
-        if waits {
-            self.revoke_where(is_move);
-        }
-        waits
     }
 
     fn oldest_of_too_many(&self, kind: AskKind) -> Option<CommandId> {

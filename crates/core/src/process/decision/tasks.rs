@@ -127,8 +127,6 @@ impl Decision<'_> {
         if let Some(manager) = &responsible {
             task.responsible = manager.clone();
         }
-        let whole = (Some(task.due), Some(task.responsible.clone()));
-        let (due, responsible) = if self.take_back_move(id) { whole } else { (due, responsible) };
         self.ask(Ask::MoveTask { task: id.clone(), due, responsible });
     }
 
