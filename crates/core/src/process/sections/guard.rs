@@ -80,11 +80,6 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             d.say("K10", guard::goes_on(what));
         }
         AskKind::SetStatus => {
-            // A newer one is on its way.
-            if d.is_unsent(AskKind::SetStatus) && !cut("L14.status_newest") {
-                d.say("L14", guard::goes_on(what));
-                return;
-            }
             if let Some(status) = d.case.order.status.clone() {
                 let refused = &mut d.case.order.statuses_refused;
                 if refused.contains(&status) && !cut("L14.status_once") {
