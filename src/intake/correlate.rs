@@ -11,7 +11,7 @@ use super::typed_in_crm;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
-use crate::process::event::{Answer, AnswerKind, ClientFacts, LeadChange, OrderFacts, TaskChange};
+use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
     At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, ReadBack,
     RefusalReason, Stage, TaskId,
@@ -205,14 +205,14 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let fields = seen.fields.as_deref().unwrap_or_default();
     let dates = school.process.dates(seen.updated_at.unwrap_or(now));
     let answer = school.answers.from_field(fields, &dates).map(|answer| signed(answer, by.as_ref()));
+    let shown = last_seen.shown();
     let news = last_seen.lead(seen, answer, school.answers.typed(fields));
-    let mapped = |(pipeline, status)| stage(school, role, pipeline, status);
-    let moved = news.stage.and_then(mapped).map(|(stage, _)| stage);
-    let of_stage = news.stage.and_then(|(_, status)| school.answers.from_stage(status));
-    let of_stage = of_stage.filter(|answer| !is_own_move(&record, role, moved, answer.kind));
+    let moved = news.stage.filter(|moved| !is_own_move(school, &record, role, *moved, shown.updated_at));
+    let of_stage = moved.and_then(|(_, status)| school.answers.from_stage(status));
     if (news.answer.is_some() || of_stage.is_some()) && !seen.read {
         return Ok(read());
     }
+    let mapped = |(pipeline, status)| stage(school, role, pipeline, status);
     let (stage, pipeline) = news.stage.and_then(mapped).unzip();
     let change = LeadChange {
         role,
@@ -228,7 +228,8 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     if change.stage.is_some() || change.responsible.is_some() {
         events.push(Event::Lead(change));
     }
-    events.extend(news.answer.or(of_stage).map(|answer| Event::Answer(signed(answer, by.as_ref()))));
+    let answer = news.answer.or(of_stage).map(|answer| signed(answer, by.as_ref()));
+    events.extend(answer.map(|answer| Event::Answer(said(answer, seen.updated_at))));
     Ok(Aims {
         aims: aims_at(&order, &record.client, events),
         puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
@@ -236,16 +237,35 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     })
 }
 
-/// F20: the order stands in this stage itself, and the answer that it means counts already: the CRM shows our own
-/// move.
-fn is_own_move(order: &Order, role: LeadRole, to: Option<Stage>, means: AnswerKind) -> bool {
-    let stands = to.is_some() && order.leads.get(&role).copied() == to;
-    let counts = means != AnswerKind::Promise || order.promise.is_some();
-    stands && counts
-}
-
 fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {
     events.into_iter().map(|event| Aim::new(order.clone(), client.clone(), event)).collect()
+}
+
+/// F20: the stage that we set ourselves is shown, however late. `before` is when the CRM showed another one: after our
+/// move had left, a person has brought the lead back to it.
+fn is_own_move(
+    school: &School,
+    order: &Order,
+    role: LeadRole,
+    (pipeline, status): (u64, u64),
+    before: Option<At>,
+) -> bool {
+    let mut own = order.own_moves.iter().filter(|own| {
+        let may_have_left = own.left_at.is_some() || order.unsent.contains_key(&own.command);
+        may_have_left && status_of(school, role, pipeline, own.stage) == Some(status)
+    });
+    role == LeadRole::Sales
+        && own.any(|own| own.left_at.is_none_or(|left| before.is_none_or(|before| before <= left)))
+}
+
+fn status_of(school: &School, role: LeadRole, pipeline: u64, stage: Stage) -> Option<u64> {
+    let crm = school.crm()?;
+    let mapped = crm.pipeline(role, crm.further(pipeline)).filter(|mapped| mapped.id == pipeline)?;
+    match stage {
+        Stage::Won => Some(WON),
+        Stage::Lost => Some(LOST),
+        stage => mapped.stages.get(&stage).copied(),
+    }
 }
 
 /// A lead was deleted or merged: the merged one is searched first, by the order's number.
@@ -327,13 +347,15 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
         let by = seen.responsible.and_then(|user| amocrm_user(school, user));
         let result = seen.result.as_deref().filter(|_| news.done);
         // The answer comes first, because it closes the task.
-        let answer = result.and_then(|text| school.answers.from_result(text, &school.process.dates(now)));
-        let read = answer.is_some();
+        let answers = result.map(|text| school.answers.from_result(text, &school.process.dates(now)));
+        let answers = answers.unwrap_or_default();
+        let read = !answers.is_empty();
         if read && !seen.read {
             let what = ReadBack::Task { task: seen.task };
             return Ok(read_back::first(&order, &record.client, what, seen.updated_at));
         }
-        events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
+        let answers = answers.into_iter().map(|answer| signed(answer, by.as_ref()));
+        events.extend(answers.map(|answer| Event::Answer(said(answer, seen.updated_at))));
         events.push(Event::Task(TaskChange {
             task,
             done: news.done,
@@ -374,6 +396,11 @@ async fn task_of(book: &Book, task: u64, text: &str) -> StoreResult<Option<(Task
 pub(super) fn signed(mut answer: Answer, by: Option<&ManagerId>) -> Answer {
     answer.by = answer.by.or_else(|| by.cloned());
     answer
+}
+
+/// With the time at which it was said, which is not when it is read (L13).
+pub(super) fn said(answer: Answer, at: Option<At>) -> Answer {
+    Answer { said_at: at, ..answer }
 }
 
 /// Finds a manager by GetCourse's data.

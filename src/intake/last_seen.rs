@@ -226,7 +226,16 @@ mod tests {
         let typed = |words: &str| vec![words.to_owned()];
         let answer = |at| {
             let (kind, extent) = (AnswerKind::CallBack, Extent::Moment);
-            Some(Answer { kind, at, extent, why: None, reason: None, by: None, field: Some(7) })
+            Some(Answer {
+                kind,
+                at,
+                extent,
+                why: None,
+                reason: None,
+                by: None,
+                field: Some(7),
+                said_at: None,
+            })
         };
         let lead = |second| SeenLead { fields: Some(Vec::new()), ..lead(second, 10) };
         let mut last_seen = LastSeen::default();

@@ -3,7 +3,7 @@
 //! [`lead_made`].
 
 use super::book::Book;
-use super::correlate::{Aim, Aims, amocrm_user, lead_of, open_orders, signed, stage};
+use super::correlate::{Aim, Aims, amocrm_user, lead_of, open_orders, said, signed, stage};
 use super::identity::{self, new_client};
 use super::read_back;
 use crate::config::School;
@@ -48,7 +48,7 @@ pub(super) async fn note_seen(
     let mut lead = book.last_seen(&on_lead).await?;
     lead.has_note(seen.note);
     let aims = answer.map(|answer| {
-        let event = Event::Answer(signed(answer, Some(&author)));
+        let event = Event::Answer(said(signed(answer, Some(&author)), seen.created_at));
         Aim::new(order.clone(), record.client.clone(), event)
     });
     Ok(Aims {

@@ -1,18 +1,23 @@
 //! Recognises a manager's answer to «Что дальше?» (L13) by a lead's fields, by a stage, or by the first words
 //! of a task's result. Never decides what follows from the answer; dates are read by [`crate::process::dates`].
+//! Words that other words turn round are [`AnswerKind::Unclear`]: see [`meant`].
 //! Enter at [`Answers::from_field`], [`Answers::from_stage`], [`Answers::from_result`].
 
 use std::collections::BTreeMap;
 
 use self::dates::{field_moment, moment};
+use self::meant::is_meant;
 use super::raw::AnswersFile;
 use crate::problem::nearest;
-use crate::process::RefusalReason;
+use crate::process::calendar::Calendar;
 use crate::process::dates::{Found, Reader};
 use crate::process::event::{Answer, AnswerKind, Extent};
+use crate::process::hours::TimeOfDay;
+use crate::process::{At, RefusalReason};
 use crate::signal::FieldValue;
 
 mod dates;
+mod meant;
 
 /// The words and fields of one school.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,9 +135,13 @@ impl Answers {
 
     /// What a choice of the answer field means; if nothing, the answer whose words it resembles.
     pub fn of_choice(&self, choice: &str) -> Result<AnswerKind, Option<AnswerKind>> {
-        match self.kind_of(choice) {
-            Some((kind, _)) => Ok(kind),
-            None => Err(resembled(choice, &self.words)),
+        // A list names no dates.
+        let (calendar, hour) = (Calendar::default(), TimeOfDay { minute: 12 * 60 });
+        let now = At::UNIX_EPOCH.with_timezone(&chrono_tz::UTC);
+        let dates = Reader { now, calendar: &calendar, morning: hour, evening: hour };
+        match self.kind_of(choice, &dates) {
+            Some((kind, _)) if kind != AnswerKind::Unclear => Ok(kind),
+            _ => Err(resembled(choice, &self.words)),
         }
     }
 
@@ -154,7 +163,8 @@ impl Answers {
         let text = |field: Option<u64>| text_of(fields, field);
         let field = self.field?;
         let chosen = text(Some(field))?;
-        let Some((kind, rest)) = self.kind_of(chosen) else {
+        let known = self.kind_of(chosen, dates).filter(|(kind, _)| *kind != AnswerKind::Unclear);
+        let Some((kind, rest)) = known else {
             // Not cleared after use: the choice may have a meaning of the school's own.
             return Some(Answer { why: Some(chosen.to_owned()), ..bare(AnswerKind::Unclear) });
         };
@@ -172,7 +182,13 @@ impl Answers {
         Some(Answer {
             at,
             extent: extent.unwrap_or_default(),
-            why: why.map(str::to_owned),
+            // A reason without a meaning is quoted when the manager is asked.
+            why: match text(self.reason_field).filter(|_| kind == AnswerKind::Refusal && reason.is_none()) {
+                Some(chosen) => {
+                    Some([Some(chosen), why].into_iter().flatten().collect::<Vec<_>>().join(", "))
+                }
+                None => why.map(str::to_owned),
+            },
             reason,
             field: Some(field),
             ..bare(kind)
@@ -184,19 +200,53 @@ impl Answers {
         self.stages.get(&status).map(|kind| bare(*kind))
     }
 
-    /// The answer in a task's result: `перезвонить завтра в 11, просит после работы`,
-    /// `отказ: цена, ждёт премию`. A date that is past or can mean two things is left out, so that the manager is
-    /// asked for it.
-    pub fn from_result(&self, text: &str, dates: &Reader) -> Option<Answer> {
-        match self.kind_of(text) {
+    /// The answers in a task's result: `перезвонить завтра в 11, просит после работы`, `отказ: цена, ждёт премию`;
+    /// two in `недоступен, перезвонить завтра в 11`. A date that is past or can mean two things is left out, so that
+    /// the manager is asked for it.
+    pub fn from_result(&self, text: &str, dates: &Reader) -> Vec<Answer> {
+        let first = match self.kind_of(text, dates) {
             Some((kind, rest)) => self.with_date(kind, rest, named(kind, rest, dates), dates),
             None => time_alone(text, dates),
+        };
+        let Some(mut first) = first else { return Vec::new() };
+        let next = self.after_attempt(&first, text, dates);
+        if next.is_some() {
+            (first.at, first.why) = (None, None);
+        }
+        std::iter::once(first).chain(next).collect()
+    }
+
+    /// What was agreed beside the outcome of an attempt. A time alone, «не дозвонился в 11», may be the attempt's own.
+    fn after_attempt(&self, first: &Answer, text: &str, dates: &Reader) -> Option<Answer> {
+        if !matches!(first.kind, AnswerKind::Reached | AnswerKind::NotReached) {
+            return None;
+        }
+        let (_, _, mut rest) = self.known(text)?;
+        let starts_part = |text| clauses(text).next().is_some_and(|part| trim_marks(part).is_empty());
+        let mut begins = starts_part(rest);
+        loop {
+            let next = self.kind_of(rest, dates).and_then(|(kind, tail)| {
+                let is_said = matches!(kind, AnswerKind::CallBack) || begins;
+                let fits = first.kind == AnswerKind::Reached
+                    || matches!(kind, AnswerKind::CallBack | AnswerKind::Promise | AnswerKind::OwnTry);
+                let is_other =
+                    !matches!(kind, AnswerKind::Reached | AnswerKind::NotReached | AnswerKind::Unclear);
+                let next = self.with_date(kind, tail, named(kind, tail, dates), dates)?;
+                (is_said && fits && is_other && (next.at.is_some() || next.reason.is_some())).then_some(next)
+            });
+            let alone = || time_alone(rest, dates).filter(|one| begins && one.extent == Extent::Moment);
+            if let Some(next) = next.or_else(alone) {
+                return Some(next);
+            }
+            let (_, tail) = next_word(rest)?;
+            begins = starts_part(tail);
+            rest = tail;
         }
     }
 
     /// The answer in a note, where a date further on may be anything: it has to follow the first words.
     pub fn from_note(&self, text: &str, dates: &Reader) -> Option<Answer> {
-        let (kind, rest) = self.kind_of(text)?;
+        let (kind, rest) = self.kind_of(text, dates)?;
         let first =
             named(kind, rest, dates).filter(|found| trim_marks(&rest[..found.range.start]).is_empty());
         self.with_date(kind, rest, first, dates)
@@ -210,6 +260,9 @@ impl Answers {
         found: Option<Found>,
         dates: &Reader,
     ) -> Option<Answer> {
+        if kind == AnswerKind::Unclear {
+            return Some(Answer { why: Some(rest.trim().to_owned()), ..bare(kind) });
+        }
         let (mut rest, mut at, mut extent) = (rest, None, Extent::default());
         if let Some((found, (time, said))) =
             found.and_then(|found| Some((found.clone(), moment(found.named, dates)?)))
@@ -231,8 +284,16 @@ impl Answers {
         Some(Answer { at, extent, why, reason, ..bare(kind) })
     }
 
-    fn kind_of<'a>(&self, text: &'a str) -> Option<(AnswerKind, &'a str)> {
-        self.words.iter().find_map(|(words, kind)| Some((*kind, after_words(text, words)?)))
+    /// The answer that the first words name, and what follows them; where what follows leaves in doubt whether it is
+    /// meant, [`AnswerKind::Unclear`] with the whole text.
+    fn kind_of<'a>(&self, text: &'a str, dates: &Reader) -> Option<(AnswerKind, &'a str)> {
+        let (kind, words, rest) = self.known(text)?;
+        let is_meant = is_meant(self, kind, words, rest, dates);
+        Some(if is_meant { (kind, rest) } else { (AnswerKind::Unclear, text) })
+    }
+
+    fn known<'a>(&self, text: &'a str) -> Option<(AnswerKind, &[String], &'a str)> {
+        self.words.iter().find_map(|(words, kind)| Some((*kind, words.as_slice(), after_words(text, words)?)))
     }
 
     /// A reason at the very beginning is removed from the text; a later one stays in it.
@@ -247,11 +308,16 @@ impl Answers {
 
     /// The first reason that is named anywhere in the text.
     fn reason_in(&self, text: &str) -> Option<RefusalReason> {
+        self.reason_at(text).map(|(reason, _)| reason)
+    }
+
+    /// Where that reason begins (bytes).
+    fn reason_at(&self, text: &str) -> Option<(RefusalReason, usize)> {
         let mut rest = text;
         loop {
             let found = self.reasons.iter().find(|(words, _)| after_words(rest, words).is_some());
             if let Some((_, reason)) = found {
-                return Some(*reason);
+                return Some((*reason, text.len() - rest.len()));
             }
             let (_, tail) = next_word(rest)?;
             rest = tail;
@@ -280,7 +346,16 @@ fn named(kind: AnswerKind, text: &str, dates: &Reader) -> Option<Found> {
 }
 
 fn bare(kind: AnswerKind) -> Answer {
-    Answer { kind, at: None, extent: Extent::Moment, why: None, reason: None, by: None, field: None }
+    Answer {
+        kind,
+        at: None,
+        extent: Extent::Moment,
+        why: None,
+        reason: None,
+        by: None,
+        field: None,
+        said_at: None,
+    }
 }
 
 /// The value of a field that is not empty.
@@ -343,6 +418,21 @@ fn after_words<'a>(text: &'a str, words: &[String]) -> Option<&'a str> {
     words.iter().try_fold(text, |rest, word| {
         let (found, tail) = next_word(rest)?;
         (&found == word).then_some(tail)
+    })
+}
+
+/// The parts of a text between its marks; a mark within a number or a word parts nothing.
+fn clauses(text: &str) -> impl Iterator<Item = &str> {
+    let mut last = None;
+    let mut next = text.chars().skip(1);
+    text.split(move |c: char| {
+        let (before, after) = (last.replace(c), next.next());
+        let is_within = |around: fn(char) -> bool| before.is_some_and(around) && after.is_some_and(around);
+        match c {
+            ',' | '.' | ':' => !is_within(|c| c.is_ascii_digit()),
+            '-' | '–' | '—' => !is_within(char::is_alphanumeric),
+            _ => ";()!?\n".contains(c),
+        }
     })
 }
 

@@ -35,6 +35,11 @@ fn check(answer: Option<Answer>, expected: Option<Told>, said: &str) {
     assert_eq!(told, expected, "{said}");
 }
 
+fn one(answers: Vec<Answer>) -> Option<Answer> {
+    assert!(answers.len() < 2, "{answers:?}");
+    answers.into_iter().next()
+}
+
 #[test]
 fn a_tasks_result_is_read_by_its_first_words() {
     use AnswerKind::*;
@@ -42,7 +47,7 @@ fn a_tasks_result_is_read_by_its_first_words() {
     let calendar = Calendar::default();
     let dates = sunday_noon(&calendar);
     let check = |said: &str, kind, at, reason, why| {
-        check(Answers::default().from_result(said, &dates), Some((kind, at, reason, why)), said);
+        check(one(Answers::default().from_result(said, &dates)), Some((kind, at, reason, why)), said);
     };
     check(
         "перезвонить 24.11 11:00, просит после работы",
@@ -139,7 +144,7 @@ fn other_words_are_no_answer() {
         "сделано",
         "—",
     ] {
-        check(Answers::default().from_result(said, &dates), None, said);
+        check(one(Answers::default().from_result(said, &dates)), None, said);
     }
 }
 
@@ -156,11 +161,11 @@ fn a_schools_own_words_win() {
     let answers = Answers::new(&file);
     let calendar = Calendar::default();
     let dates = sunday_noon(&calendar);
-    let kind = |said: &str| answers.from_result(said, &dates).map(|answer| answer.kind);
+    let kind = |said: &str| one(answers.from_result(said, &dates)).map(|answer| answer.kind);
     assert_eq!(kind("дожать 24.11 11:00"), Some(AnswerKind::CallBack));
     assert_eq!(kind("Думает"), Some(AnswerKind::LongCycle));
     assert_eq!(kind("обещал 25.11"), Some(AnswerKind::Promise));
-    let refusal = answers.from_result("отказ: муж против", &dates).expect("an answer");
+    let refusal = one(answers.from_result("отказ: муж против", &dates)).expect("an answer");
     assert_eq!((refusal.reason, refusal.why), (Some(RefusalReason::Thinking), None));
 }
 
@@ -214,6 +219,10 @@ fn a_leads_fields_give_answer_date_reason_and_why() {
         Some((Refusal, None, Some(RefusalReason::Price), Some("это дорого"))),
     );
     check(&[(501, "Отказ")], Some((Refusal, None, None, None)));
+    check(
+        &[(501, "Отказ"), (504, "Переехал"), (503, "в другой город")],
+        Some((Refusal, None, None, Some("Переехал, в другой город"))),
+    );
     check(&[(501, "")], None);
     super::tests::check(
         answers.from_field(&[(501, vec![FieldValue { value: "Прочее".to_owned(), choice: None }])], &dates),
@@ -222,6 +231,212 @@ fn a_leads_fields_give_answer_date_reason_and_why() {
     );
     check(&[(502, "1795593600")], None);
     check(&[], None);
+}
+
+/// F24: what destroys, sends or pays counts only if it is meant; the rest is asked.
+#[test]
+fn words_that_say_something_else_are_asked() {
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
+    let kind = |said: &str| one(Answers::default().from_result(said, &dates));
+    for said in [
+        "ошибка при оплате картой",
+        "ошибка на сайте, не может оплатить",
+        "ошибка, не может оплатить",
+        "ошибка: сайт завис",
+        "ошибка?",
+        "дубль страницы не открывается",
+        "дубль, перезвонить завтра в 12",
+        "неверный номер карты",
+        "неверный номер договора, исправили",
+        "неверный номер, не надо менять",
+        "рассрочка не нужна",
+        "рассрочку не одобрили",
+        "рассрочка, не нужна",
+        "оплачено не будет",
+        "оплачено, нет",
+        "оплатил другой курс",
+        "возврат не нужен",
+        "остались вопросы",
+        "нет денег",
+        "нет, не надо денег перезвонить не надо никогда",
+        "перезвонить завтра в 12 не надо",
+        "перезвонить завтра в 12, не надо",
+        "перезвонить не надо",
+        "обещал перезвонить сам завтра в 12",
+        "обещал скидку до 5 декабря",
+        "обещал подумать до 5 декабря",
+        "обещал не платить до 5 декабря",
+        "сам перезвонит завтра в 12",
+        "думает не покупать",
+        "особые условия не нужны",
+        "долгая сделка не подходит",
+        "отказ не окончательный",
+        "отказ не принял",
+        "отказ банка, думает",
+        "отказался от звонка, думает",
+        "отказ: цена, но потом согласился, перезвонить завтра в 12",
+        "отказ: цена, но перезвонить завтра в 12",
+    ] {
+        let answer = kind(said).expect(said);
+        let is_asked = answer.kind == AnswerKind::Unclear && answer.why.as_deref() == Some(said);
+        assert!(is_asked, "{said}: {answer:?}");
+    }
+}
+
+#[test]
+fn what_goes_on_in_its_own_words_is_meant() {
+    use AnswerKind::*;
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
+    for (said, kind) in [
+        ("дубль заказа 12068", Duplicate),
+        ("дубль, первый заказ в работе", Duplicate),
+        ("ошибка", Mistake),
+        ("по ошибке оформила", Mistake),
+        ("ошибка, случайно нажала", Mistake),
+        ("неверный номер телефона", WrongNumber),
+        ("неверный номер: не тот номер", WrongNumber),
+        ("оплатил 5 000 руб", Paid),
+        ("оплатила вчера картой", Paid),
+        ("оплачено, чек у клиента", Paid),
+        ("рассрочка на 6 месяцев", Instalment),
+        ("рассрочка 3 декабря", Instalment),
+        ("рассрочку хочет, ждёт условия", Instalment),
+        ("возврат сделан", Returned),
+        ("вернули деньги 5 000 ₽", Returned),
+        ("остаётся с нами", Stays),
+        ("остаётся, возврат не нужен", Stays),
+        ("обещал 5 000 руб 25.11", Promise),
+        ("обещал в пятницу после зарплаты", Promise),
+        ("обещал оплатить 25.11, раньше нет денег", Promise),
+        ("обещала точно 25.11", Promise),
+        ("обещал оплатить не позже 25.11", Promise),
+        ("оплатит муж 25.11", Promise),
+        ("сам оплатит 26.11", OwnTry),
+        ("перезвонить не завтра, а во вторник в 12", CallBack),
+        ("перезвонить завтра в 11, сейчас не может", CallBack),
+        ("перезвонить завтра в 11, без вопросов", CallBack),
+        ("отказ очень дорого не потянет", Refusal),
+        ("отказ: цена, не потянет", Refusal),
+        ("отказ из-за: цена", Refusal),
+        ("отказ, переехал", Refusal),
+        ("нет, не берёт", NotReached),
+        ("не берёт трубку и не отвечает на письма", NotReached),
+        ("не дозвонился, нет ответа", NotReached),
+        ("дозвонился, ему не нужно", Reached),
+    ] {
+        let answer = one(Answers::default().from_result(said, &dates)).expect(said);
+        assert_eq!(answer.kind, kind, "{said}: {answer:?}");
+    }
+    // What texts offer as examples, in any combination.
+    for said in
+        ["рассрочка; думает; особые условия; долгая сделка", "неверный номер; дубль; ошибка; оплачено"]
+    {
+        for part in said.split("; ") {
+            let answer = one(Answers::default().from_result(part, &dates)).expect(part);
+            assert_ne!(answer.kind, Unclear, "{part}");
+        }
+    }
+}
+
+/// F24, for every shipped phrase: with a negation beside it, before it or behind a date, nothing is done that was not
+/// meant.
+#[test]
+fn a_negated_answer_never_acts() {
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
+    let answers = Answers::default();
+    let shipped: Vec<&str> = WORDS.iter().flat_map(|(_, all)| all.iter().copied()).collect();
+    let negations = ["не", "нет", "без", "никогда", "Не надо", "не нужно", "не будет", "нельзя", "ни за что"];
+    let dated = ["", " завтра в 12", " 25.11", " 5 000 руб", " картой", " на 6 месяцев"];
+    let tails = ["", " никак", ", дорого", ", муж против"];
+    for phrase in &shipped {
+        for negation in negations {
+            for date in dated {
+                for tail in tails {
+                    for said in [
+                        format!("{phrase}{date} {negation}{tail}"),
+                        format!("{phrase} {negation}{date}{tail}"),
+                        format!("{negation} {phrase}{date}{tail}"),
+                        format!("{phrase}{date}, {}{tail}", negation),
+                    ] {
+                        check_negated(&answers, &dates, &shipped, phrase, negation, &said);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check_negated(
+    answers: &Answers,
+    dates: &Reader,
+    shipped: &[&str],
+    phrase: &str,
+    negation: &str,
+    said: &str,
+) {
+    use AnswerKind::*;
+    for answer in answers.from_result(said, dates) {
+        let words = words_of(said).join(" ");
+        // «Не» and «дозвонился» are «не дозвонился».
+        let longer = shipped.iter().any(|known| {
+            known.len() > phrase.len()
+                && words.starts_with(&words_of(known).join(" "))
+                && known.contains(negation)
+        });
+        // Without a date or a reason a call, a payment and a refusal are asked about anyway.
+        let asked = match answer.kind {
+            Unclear | Reached | NotReached => true,
+            CallBack | Promise | OwnTry => answer.at.is_none(),
+            Refusal => answer.reason.is_none() || said.contains(", "),
+            Doubt | LongCycle | SpecialTerms | Stays => said.contains(", "),
+            _ => false,
+        };
+        // Behind a mark a negation may be the reason: «без вопросов»; «не надо» takes the answer back.
+        let refuses = matches!(negation, "Не надо" | "не нужно" | "не будет" | "никогда");
+        let explained = said.contains(", ") && answer.at.is_some() && !refuses;
+        assert!(asked || longer || explained, "{said}: {answer:?}");
+    }
+}
+
+/// F24: a time that is named beside the outcome of an attempt is an agreement.
+#[test]
+fn an_outcome_and_what_was_agreed_are_two_answers() {
+    use AnswerKind::*;
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
+    let told = |said: &str| -> Vec<(AnswerKind, Option<String>)> {
+        let local = |at: At| at.with_timezone(&MOSCOW).format("%d.%m %H:%M").to_string();
+        let all = Answers::default().from_result(said, &dates);
+        all.into_iter().map(|answer| (answer.kind, answer.at.map(local))).collect()
+    };
+    for (said, first, second, at) in [
+        ("недоступен, перезвонить завтра в 12", NotReached, CallBack, "23.11 12:00"),
+        ("недоступен перезвонить завтра в 12", NotReached, CallBack, "23.11 12:00"),
+        ("нет, перезвонить завтра в 12", NotReached, CallBack, "23.11 12:00"),
+        ("не берёт трубку, завтра в 12", NotReached, CallBack, "23.11 12:00"),
+        ("занято, через час", NotReached, CallBack, "22.11 13:00"),
+        ("занято - через час", NotReached, CallBack, "22.11 13:00"),
+        ("не дозвонился, перезвонить завтра", NotReached, CallBack, "23.11 00:00"),
+        ("дозвонилась, обещал завтра", Reached, Promise, "23.11 00:00"),
+        ("поговорили. Думает до 25.11", Reached, Doubt, "25.11 00:00"),
+    ] {
+        assert_eq!(told(said), [(first, None), (second, Some(at.to_owned()))], "{said}");
+    }
+    for said in [
+        "не дозвонился в 11",
+        "не дозвонился, в 11",
+        "не берёт трубку",
+        "недоступен, перезвонить не надо завтра в 12",
+    ] {
+        assert_eq!(told(said).len(), 1, "{said}");
+    }
+    assert_eq!(
+        Answers::default().from_result("поговорили, отказ: цена, ждёт премию", &dates)[1].kind,
+        Refusal
+    );
 }
 
 #[test]

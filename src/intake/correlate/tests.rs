@@ -1,6 +1,7 @@
 //! Which order, client and manager a signal means: over records and links in the store in memory.
 
 mod contacts;
+mod own_moves;
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::config::fake::{noon, school};
 use crate::intake::dial::aim_call;
-use crate::process::case::{OrderBrief, Pending, Promise};
+use crate::process::case::{OrderBrief, Pending};
 use crate::process::event::{Alike, CallResult, Direction, Outcome, Reached, SameWay};
 use crate::process::{Ask, AskKind, End, Money, Order, Phone, Urgency, Wait};
 use crate::store::embedded::Embedded;
@@ -453,35 +454,5 @@ async fn what_decides_is_read_in_the_crm_before_it_counts() {
     for harmless in [lead(Some(66_104_107), false), note("встретились", false), task("перенёс", false)]
     {
         assert!(known.aims(harmless).await.ask.is_none(), "it decides nothing");
-    }
-}
-
-/// F20: our own move into a stage that means an answer comes back, however late, and is no second answer.
-#[tokio::test]
-async fn our_own_move_is_no_answer() {
-    let links = [(link::crm_lead(41), "gc-1:sales"), (link::lead(&"gc-1".into(), LeadRole::Sales), "41")];
-    for (stage, promised, answers) in
-        [(Stage::Promised, true, 0), (Stage::Promised, false, 1), (Stage::InWork, false, 1)]
-    {
-        let mut known = Known::of(&[("gc-1", "c-1", true)], &links).await;
-        let mut record = order("gc-1", "c-1", true);
-        record.leads.insert(LeadRole::Sales, stage);
-        record.promise = promised.then(|| Promise::Pay { day: noon(), why: None });
-        let unit = Unit {
-            put: vec![Put { expect: 1, ..put(key::order(&"gc-1".into()), &record) }],
-            at: noon(),
-            ..Unit::default()
-        };
-        known.store.commit(&known.school.id, &Fence("owner".to_owned()), unit).await.expect("a unit");
-        let seen = SeenLead {
-            lead: 41,
-            pipeline: Some(8_123_410),
-            status: Some(66_104_110),
-            read: true,
-            ..SeenLead::default()
-        };
-        let aims = known.aims(Signal::LeadSeen(Box::new(seen))).await.aims;
-        let told = aims.iter().filter(|aim| matches!(aim.event, Event::Answer(_))).count();
-        assert_eq!(told, answers, "{stage:?} {promised}");
     }
 }

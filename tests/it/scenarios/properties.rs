@@ -311,6 +311,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
             reason,
             by: Some(ManagerId::from("irina")),
             field: Some(7),
+            said_at: None,
         }),
         Happening::Sibling(news) => Event::Sibling(news),
         Happening::Wake => Event::Wake,

@@ -268,6 +268,9 @@ struct ShortAnswer {
     by: Option<String>,
     #[serde(default)]
     field: Option<u64>,
+    /// When it was given, if that is earlier than now.
+    #[serde(default)]
+    said_at: Option<String>,
 }
 
 impl ShortAnswer {
@@ -280,6 +283,7 @@ impl ShortAnswer {
             reason: self.reason.map(|reason| word(&reason)).transpose()?,
             by: self.by.map(ManagerId),
             field: self.field,
+            said_at: self.said_at.as_deref().map(time).transpose()?,
         })
     }
 }

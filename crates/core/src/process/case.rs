@@ -14,7 +14,7 @@ use crate::message::text::TextId;
 pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
 pub use super::meters::Meters;
-pub use super::open::{CallStart, Former, NextShown, Pending, Refused, Task, UnderWay};
+pub use super::open::{CallStart, Former, NextShown, OwnMove, Pending, Refused, Task, UnderWay};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +135,9 @@ pub struct Order {
     /// Roles with a lead (requested or created), with the furthest stage.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leads: BTreeMap<LeadRole, Stage>,
+    /// Our own last moves of the sales lead: the CRM shows them later, and they are no answer of a person (F20).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_moves: Vec<OwnMove>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<TaskId, Task>,
 
@@ -158,7 +161,7 @@ pub struct Order {
     /// The payment plan; it continues in any state (L5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
-    /// When a manager's last answer was accepted: for one minute the first one wins (L13).
+    /// When a manager's last accepted answer was given: for one minute the first one wins (L13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<At>,
     /// What a call task was closed with and nobody understood, in a sentence for the next one (F25).
@@ -197,6 +200,9 @@ pub struct Order {
     /// Consecutive failures to create a task or a lead (L14).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
+    /// The statuses that GetCourse refused: the lead says so once of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses_refused: Vec<Status>,
     /// A person closed the lead as won once, and the payment was checked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub won_by_hand: bool,
@@ -242,6 +248,7 @@ impl Order {
             source: BTreeMap::new(),
             taken_at: None,
             leads: BTreeMap::new(),
+            own_moves: Vec::new(),
             tasks: BTreeMap::new(),
             round: Round::default(),
             attempts: 0,
@@ -262,6 +269,7 @@ impl Order {
             put_back: 0,
             repairs: 0,
             failures: 0,
+            statuses_refused: Vec::new(),
             won_by_hand: false,
             lead_deleted: false,
         }

@@ -383,6 +383,9 @@ pub struct Answer {
     /// The lead's field that contained the answer; it is cleared after use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<u64>,
+    /// When the CRM says that it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<At>,
 }
 
 /// How much of a moment a person named.

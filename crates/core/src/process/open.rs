@@ -103,6 +103,21 @@ pub struct Pending {
     pub role: Option<LeadRole>,
 }
 
+/// A stage that we set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnMove {
+    pub command: CommandId,
+    pub stage: Stage,
+    /// When its receipt came; until then it may still leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<At>,
+}
+
+impl OwnMove {
+    /// More are not remembered.
+    pub const MAX: usize = 6;
+}
+
 /// What the lead shows of its next step while no task does (K10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextShown {

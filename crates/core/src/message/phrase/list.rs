@@ -100,7 +100,7 @@ phrases! {
         step_due(about: Words);
         lead_deleted;
         task_failed;
-        reason_needed;
+        reason_needed(said: Quote);
         words_needed;
         closed_without_reason;
         phone_needed;
@@ -238,6 +238,7 @@ phrases! {
     }
     ended {
         paid;
+        returned;
         nothing_changes;
     }
     follow_up {
@@ -300,6 +301,7 @@ phrases! {
         closed;
         nothing_new;
         client_nothing_new;
+        other_manager(named: Manager, ours: Manager);
         unconfirmed;
         confirm_by_hand(values: Words);
         new_sum(sum: Words);
@@ -376,6 +378,8 @@ phrases! {
         maybe;
         asked_again;
         back;
+        /// What the head answered after a check.
+        checked(said: Quote);
         returned(left: Words);
         stays;
         mistake;

@@ -3,7 +3,7 @@
 
 use super::Decision;
 use crate::mutant::cut;
-use crate::process::case::Pending;
+use crate::process::case::{OwnMove, Pending};
 use crate::process::command::{Ask, AskKind, Command, Urgency};
 use crate::process::read_back::ReadBack;
 use crate::process::value::*;
@@ -38,6 +38,18 @@ impl Decision<'_> {
                 _ => None,
             },
         };
+        let stage = match &ask {
+            Ask::SetStage { role: LeadRole::Sales, stage, .. } => Some(*stage),
+            Ask::SaveLead(lead) if lead.role == LeadRole::Sales => Some(lead.stage),
+            _ => None,
+        };
+        if let Some(stage) = stage {
+            // What was revoked never leaves.
+            order.own_moves.retain(|own| own.left_at.is_some() || order.unsent.contains_key(&own.command));
+            order.own_moves.push(OwnMove { command: id.clone(), stage, left_at: None });
+            let many = order.own_moves.len().saturating_sub(OwnMove::MAX);
+            order.own_moves.drain(..many);
+        }
         order.unsent.insert(id.clone(), pending);
         self.commands.push(Command {
             id: id.clone(),

@@ -39,7 +39,9 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
         return;
     }
     let window = TimeDelta::seconds(i64::from(d.figures().talk.first_answer_seconds));
-    if d.case.order.answered_at.is_some_and(|last| d.now - last < window) {
+    // Read late, it was said earlier; the CRM's clock may be ahead.
+    let said = answer.said_at.filter(|_| !cut("L13.said_at")).map_or(d.now, |said| said.min(d.now));
+    if d.case.order.answered_at.is_some_and(|last| said - last < window) {
         d.say("L13", answers::second());
         return;
     }
@@ -51,7 +53,7 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
         return;
     }
     if accepted(d, answer) {
-        d.case.order.answered_at = Some(d.now);
+        d.case.order.answered_at = Some(said);
         d.case.order.question.unanswered = 0;
         d.case.order.question.day = None;
     }

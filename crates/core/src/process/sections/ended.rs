@@ -1,7 +1,9 @@
 //! An ended order: it ignores everything except money; an answer «оплачено» still starts a check (L6, L13).
 //! Only `payment` opens an ended order again. Enter at `SECTION`.
 
-use crate::message::phrase::ended;
+use crate::message::phrase::{ended, refund};
+use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::decision::{Decision, Heard, Section};
 use crate::process::event::{AnswerKind, Event};
 
@@ -13,8 +15,12 @@ pub const SECTION: Section = Section {
         Event::Answer(answer) => {
             d.clear_field(answer.field);
             match answer.kind {
-                AnswerKind::Paid | AnswerKind::Returned => {
+                AnswerKind::Paid => {
                     d.say("L13", ended::paid());
+                    d.read_order();
+                }
+                AnswerKind::Returned => {
+                    d.say("L16", ended::returned());
                     d.read_order();
                 }
                 _ => nothing_left(d),
@@ -24,8 +30,13 @@ pub const SECTION: Section = Section {
         event => {
             if let Event::Task(change) = event
                 && (change.done || change.gone)
+                && let Some(task) = d.case.order.tasks.remove(&change.task)
+                && task.text == TextId::TaskRefundCheck
+                && !cut("L16.checked")
             {
-                d.case.order.tasks.remove(&change.task);
+                // The head's word stays in the lead, whatever it was.
+                d.turn("L16", refund::checked(change.result.as_deref()));
+                return Heard::Taken;
             }
             nothing_left(d);
             Heard::Taken

@@ -30,6 +30,9 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
+/// So many refused statuses are remembered.
+const STATUSES_MAX: usize = 8;
+
 /// A command can never be carried out (design, section 5): the order gets another next step.
 fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
     d.case.order.revoked.remove(command);
@@ -77,6 +80,16 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             d.say("K10", guard::goes_on(what));
         }
         AskKind::SetStatus => {
+            if let Some(status) = d.case.order.status.clone() {
+                let refused = &mut d.case.order.statuses_refused;
+                if refused.contains(&status) && !cut("L14.status_once") {
+                    d.say("L14", guard::goes_on(what));
+                    return;
+                }
+                if refused.len() < STATUSES_MAX {
+                    refused.push(status);
+                }
+            }
             d.turn("L14", guard::status_failed(what.clone()));
             tell_head(d, &what);
         }

@@ -51,6 +51,10 @@ fn receipt(d: &mut Decision, command: &CommandId) {
         d.say("L4", late::task_left());
         return close(d, task);
     }
+    let now = d.now;
+    if let Some(own) = d.case.order.own_moves.iter_mut().find(|own| own.command == *command) {
+        own.left_at = Some(now);
+    }
     let Some(pending) = d.case.order.unsent.remove(command) else {
         return late(d, command);
     };

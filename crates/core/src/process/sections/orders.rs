@@ -334,6 +334,11 @@ fn shown_manager(d: &mut Decision, manager: &ManagerId, before: Option<&ManagerI
     } else if before.is_some() && d.case.order.responsible.as_ref() != Some(manager) {
         d.request(Request::HandOver { manager: manager.clone() });
         assign::tell_crm(d, manager);
+    } else if let Some(ours) =
+        d.case.order.responsible.clone().filter(|ours| ours != manager && !cut("L10.other_manager"))
+    {
+        // The first one that GetCourse shows may be older than our own choice.
+        d.say("L10", orders::other_manager(manager, &ours));
     }
 }
 

@@ -86,8 +86,14 @@ fn doubt(d: &mut Decision, said: &Doubted, trusted: bool) {
         d.read_order();
         return;
     }
-    d.turn("L16", refund::maybe());
-    if d.figures().refund.on && !d.has_task(TextId::TaskRefundCheck) {
+    if !d.figures().refund.on {
+        d.turn("L16", refund::noted(""));
+    } else {
+        d.turn("L16", refund::maybe());
+        // What was reported last is what is to be checked.
+        if !cut("L16.newest") {
+            d.close_tasks_where(|task| task.text == TextId::TaskRefundCheck, &result::asked_again());
+        }
         let known = minor(&d.case.order.paid);
         let paid = d.case.order.paid.as_ref().map(Money::text).unwrap_or_default();
         let why = match said.paid.as_ref().filter(|now| now.minor < known || cut("L16.same_sum")) {

@@ -31,7 +31,7 @@ pub const SECTION: Section = Section {
 fn refuse(d: &mut Decision, reason: Option<RefusalReason>, why: Option<&str>) -> Heard {
     let needs = d.figures().refusal.needs_reason;
     let Some(reason) = reason.or((!needs).then_some(RefusalReason::NotNow)) else {
-        ask_reason(d, &why::reason_needed());
+        ask_reason(d, &why::reason_needed(why));
         return Heard::Refused;
     };
     if needs && why.is_none() {
