@@ -113,7 +113,7 @@ async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
 async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
     let bench = bench(StoreKind::Embedded).await;
     let secrets = bench.folder.path().join("secret");
-    std::fs::write(&secrets, "another-url-secret-0002").expect("writable");
+    std::fs::write(&secrets, "n5Jc8Wq3Lz7Vt2Hb9Xk4").expect("writable");
     let bridge = bench.start().await;
     tell(&bench, 0).await;
 
@@ -129,7 +129,7 @@ async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
     let rotated = whole.replace("secrets = [{ env = \"DEMO_URL_SECRET\" }]", &both);
     assert_ne!(rotated, whole);
     std::fs::write(bench.config().join(SCHOOL), rotated).expect("writable");
-    let by_new = order_url(&bench, 0).replace(SECRET, "another-url-secret-0002");
+    let by_new = order_url(&bench, 0).replace(SECRET, "n5Jc8Wq3Lz7Vt2Hb9Xk4");
     let mut forged = 0;
     until("the new secret", async || {
         let status = send("GET", &by_new, "", "").await?.status;

@@ -71,7 +71,7 @@ fn two_schools_in_one_account_are_refused() {
     files.texts_mut().insert("schools/wave/process/default.toml".to_owned(), process);
     files.texts_mut().insert(other.to_owned(), second.clone());
     let mut set = env_example().0;
-    set.insert("OTHER_URL_SECRET".to_owned(), "another-url-secret-0002".to_owned());
+    set.insert("OTHER_URL_SECRET".to_owned(), "n5Jc8Wq3Lz7Vt2Hb9Xk4".to_owned());
     set.insert("OTHER_KEY".to_owned(), "another-key".to_owned());
     let around = Surroundings::new(set, surroundings().now);
     let shared = |files: &Files| -> Vec<(String, String)> {
