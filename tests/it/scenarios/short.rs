@@ -35,7 +35,11 @@ pub fn read_event(
         "wake" => Event::Wake,
         "receipt" | "undeliverable" | "no_order" | "in_doubt" => {
             let ask = value.as_str().unwrap_or_default();
-            let held = world.held.iter().find(|command| command.ask.name() == ask);
+            // One that is still open, before one that was answered.
+            let is_open = |id| world.orders.get(order).is_some_and(|order| order.unsent.contains_key(id));
+            let mut held: Vec<_> = world.held.iter().filter(|command| command.ask.name() == ask).collect();
+            held.sort_by_key(|command| !is_open(&command.id));
+            let held = held.first();
             let command = held.map(|command| command.id.clone()).ok_or(format!("no `{ask}` is held"))?;
             match kind.as_str() {
                 "receipt" => Event::Receipt { command },
