@@ -243,7 +243,7 @@ fn a_slip_among_answers_days_and_platforms_is_told() {
     school("date_field = 901339", "date_field = 901338", "answers", "901338 stands twice");
     let ours = "would be taken for an answer";
     school("fields = { 901342", "fields = { 901338", "routes.design.fields.901338", ours);
-    school("field = 901343", "field = 901340", "routes.ads.set.source_kind", ours);
+    school("field = 901343", "field = 901340", "dictionaries.source_kind.field", ours);
     school("\"call_back\"", "\"recall\"", "answers.words.договорились на звонок", "`call_back`");
     school("{ 66104110 =", "{ promised =", "answers.stages.promised", "a number");
     school("{ 66104110 =", "{ 143 =", "answers.stages.143", "closed");

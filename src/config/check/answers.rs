@@ -29,6 +29,10 @@ fn is_known(draft: &Draft, status: u64) -> bool {
     crm.all_pipelines().any(|(_, pipeline)| pipeline.stages.values().any(|known| *known == status))
 }
 
+/// Our own value would be a manager's answer (L13).
+pub(super) const OF_ANSWERS: &str =
+    "[answers] reads this field of the lead: what is written would be taken for an answer";
+
 fn words_and_fields(draft: &Draft, findings: &mut Findings) {
     let answers = &draft.file.answers;
     for (table, words) in [
@@ -38,6 +42,10 @@ fn words_and_fields(draft: &Draft, findings: &mut Findings) {
         for text in words.into_iter().filter(|text| crate::config::answers::words_of(text).is_empty()) {
             findings.wrong.add(format!("answers.{table}.{text:?}"), "no words", "at least one word");
         }
+    }
+    let read = |field: &Option<u64>| field.is_some_and(|field| answers.fields().any(|known| known == field));
+    for (name, _) in draft.file.dictionaries.iter().filter(|(_, dictionary)| read(&dictionary.field)) {
+        findings.wrong.add(format!("dictionaries.{name}.field"), OF_ANSWERS, "another field");
     }
     for id in repeated(answers.fields()) {
         findings.wrong.add("answers", format!("field {id} stands twice"), "a field of its own for each");

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::answers::OF_ANSWERS;
 use super::{Draft, Findings};
 use crate::message::condition;
 use crate::platform::check::repeated;
@@ -140,14 +141,6 @@ fn one_route(draft: &Draft, route: &Route, findings: &mut Findings) {
 /// The first task of an order does not wait longer than a day of the team.
 const TASK_MINUTES_MAX: u32 = 720;
 
-/// Our own value would be a manager's answer (L13).
-const ANSWERS: &str =
-    "[answers] reads this field of the lead: what the route writes would be taken for an answer";
-
-fn is_answers(draft: &Draft, field: &str) -> bool {
-    draft.file.answers.fields().any(|known| known.to_string() == field)
-}
-
 fn templates(draft: &Draft, route: &Route, findings: &mut Findings) {
     let key = |field: &str| format!("routes.{}.{field}", route.name);
     let names = [("lead_name", Some(&route.lead_name)), ("contact_name", route.contact_name.as_ref())];
@@ -166,8 +159,8 @@ fn templates(draft: &Draft, route: &Route, findings: &mut Findings) {
                     "a number, as `dozvon discover` shows it",
                 );
             }
-            if table == "fields" && is_answers(draft, field) {
-                findings.wrong.add(key.clone(), ANSWERS, "another field");
+            if table == "fields" && draft.file.answers.fields().any(|known| known.to_string() == *field) {
+                findings.wrong.add(key.clone(), OF_ANSWERS, "another field");
             }
             if let Err((why, allowed)) = draft.texts.check_inline(template) {
                 findings.wrong.add(key, why, allowed);
@@ -209,8 +202,6 @@ fn dictionaries(draft: &Draft, route: &Route, findings: &mut Findings) {
         } else if dictionary.field.is_some_and(|field| route.fields.contains_key(&field.to_string())) {
             let why = "the route's `fields` write the same field of the lead";
             findings.wrong.add(key, why, "one of the two");
-        } else if dictionary.field.is_some_and(|field| is_answers(draft, &field.to_string())) {
-            findings.wrong.add(key, ANSWERS, "another `field` for this dictionary");
         }
     }
 }

@@ -3,8 +3,7 @@
 //! the account has been denied it does not send requests that were already waiting. Enter at
 //! [`AmoClient::send`].
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
@@ -24,8 +23,14 @@ pub struct AmoClient {
     tokens: Arc<dyn TokenSource>,
     /// `https://name.amocrm.ru`, without a slash at its end.
     base: String,
-    /// How many times the account has been denied so far.
-    denials: Arc<AtomicU64>,
+    denials: Arc<Mutex<Denials>>,
+}
+
+/// How many times the account has been denied so far, and the last reason.
+#[derive(Debug, Default)]
+struct Denials {
+    count: u64,
+    why: String,
 }
 
 /// The number of denials when a request was made: if it has grown since, the request is not sent.
@@ -112,7 +117,11 @@ impl AmoClient {
     }
 
     pub fn asked(&self) -> Asked {
-        Asked(self.denials.load(Ordering::SeqCst))
+        Asked(self.denials().count)
+    }
+
+    fn denials(&self) -> MutexGuard<'_, Denials> {
+        self.denials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a turn of the account's budget.
@@ -124,11 +133,12 @@ impl AmoClient {
     /// request answered with 401 has changed nothing.
     pub async fn send_now(&self, call: &Call, asked: Asked) -> Result<Reply, Fault> {
         if self.asked() != asked {
-            return Err(Fault::denied("the account was denied while this waited for its turn"));
+            return Err(Fault::denied(self.denials().why.clone()));
         }
         let settled = self.settle(call).await;
-        if matches!(settled, Err(Fault::Denied { .. })) {
-            self.denials.fetch_add(1, Ordering::SeqCst);
+        if let Err(Fault::Denied { why }) = &settled {
+            let mut denials = self.denials();
+            (denials.count, denials.why) = (denials.count + 1, why.clone());
         }
         settled
     }
