@@ -150,6 +150,7 @@ fn the_process_says_nothing_in_its_own_words() {
         "dates/token.rs",
         "dates/unread.rs",
         "dates/words.rs",
+        "dates/zone.rs",
         "definition/route.rs",
         "number.rs",
         "number/text.rs",

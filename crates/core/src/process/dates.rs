@@ -25,6 +25,7 @@ mod tests;
 mod token;
 mod unread;
 mod words;
+mod zone;
 
 use std::ops::Range;
 
@@ -117,10 +118,15 @@ impl Reader<'_> {
         }
     }
 
+    fn is_in_moscow(&self) -> bool {
+        self.now.timezone() == chrono_tz::Europe::Moscow
+    }
+
     /// The longest phrase that begins here, and the token after it. Tokens from `free` on belong to no other phrase.
     fn phrase(&self, tokens: &Tokens, start: usize, free: usize) -> Option<(Phrase, usize)> {
         let (mut phrase, end) = self.longest(tokens, start)?;
-        phrase.unclear |= phrase.is_doubted_by(tokens, start, end, free);
+        phrase.unclear |= phrase.is_doubted_by(tokens, start, end, free)
+            || (phrase.has_time() && tokens.says_other_zone(start, end, free, self.is_in_moscow()));
         Some((phrase, end))
     }
 

@@ -123,6 +123,10 @@ impl Phrase {
         self.day.is_some() || self.weekday.is_some() || self.is_past
     }
 
+    pub fn has_time(&self) -> bool {
+        self.clock.is_some() || self.part.is_some()
+    }
+
     pub fn take_day(&mut self, day: NaiveDate) {
         self.unclear |= self.day.is_some_and(|known| known != day);
         self.is_loose = false;

@@ -14,7 +14,7 @@ impl Phrase {
     /// A number that was not read stands beside it; or, if it has no day, a word that looks like a misspelt one, or a
     /// word of time in its sentence. Tokens from `free` on belong to no other phrase.
     pub fn is_doubted_by(&self, tokens: &Tokens, start: usize, end: usize, free: usize) -> bool {
-        let has_time = self.clock.is_some() || self.part.is_some();
+        let has_time = self.has_time();
         if (self.is_ahead || self.span.is_some()) && tokens.goes_on(end) {
             return true;
         }
@@ -45,10 +45,14 @@ impl Tokens<'_> {
         place + 1 < self.len() && !is_end
     }
 
+    /// What stands beside a phrase in its sentence.
+    pub fn sentence(&self, start: usize, end: usize, free: usize) -> impl Iterator<Item = usize> {
+        let before = (free..start).rev().take_while(|place| self.is_near(*place));
+        before.chain((end..self.len()).take_while(|place| *place > 0 && self.is_near(*place - 1)))
+    }
+
     /// A word of time in the same sentence.
     fn has_time_word(&self, start: usize, end: usize, free: usize) -> bool {
-        let before = (free..start).rev().take_while(|place| self.is_near(*place));
-        let behind = (end..self.len()).take_while(|place| *place > 0 && self.is_near(*place - 1));
         let is_length = |place: usize| {
             let next = self.word(place + 1);
             self.word(place) == "через"
@@ -57,7 +61,7 @@ impl Tokens<'_> {
                     || words::count(next).is_some()
                     || next.starts_with("пол"))
         };
-        before.chain(behind).any(|place| self.time_word(place).is_some() || is_length(place))
+        self.sentence(start, end, free).any(|place| self.time_word(place).is_some() || is_length(place))
     }
 
     /// A word of the calendar right before or behind: «в субботу в январе», «в первую пятницу месяца»; an event only
