@@ -101,6 +101,9 @@ pub struct Pending {
     /// The lead's role, if the command creates a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<LeadRole>,
+    /// A read of the buyer, which says nothing of a payment that is told later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads_person: bool,
 }
 
 /// A stage that we set.

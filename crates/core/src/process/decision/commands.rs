@@ -37,6 +37,7 @@ impl Decision<'_> {
                 Ask::SaveLead(lead) => Some(lead.role),
                 _ => None,
             },
+            reads_person: matches!(ask, Ask::ReadBack(ReadBack::Person)),
         };
         let stage = match &ask {
             Ask::SetStage { role: LeadRole::Sales, stage, .. } => Some(*stage),
@@ -84,7 +85,13 @@ impl Decision<'_> {
     }
 
     fn read(&mut self, what: ReadBack) {
-        if self.process.reads_orders && !self.is_unsent(AskKind::ReadBack) {
+        // A read of the buyer may have been answered before a payment, and the order's own does not bring him.
+        let is_same = |pending: &Pending| {
+            pending.reads_person == (what == ReadBack::Person) || cut("L4.beside_a_person")
+        };
+        let mut unsent = self.case.order.unsent.values();
+        let is_read = unsent.any(|pending| pending.ask == AskKind::ReadBack && is_same(pending));
+        if self.process.reads_orders && !is_read {
             self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadBack(what)));
         }
     }

@@ -128,6 +128,7 @@ fn an_open_task_that_its_order_does_not_know_is_used_and_one_that_it_knows_is_no
             letter: None,
             to: None,
             role: None,
+            reads_person: false,
         };
         order.unsent.insert("gc-55.2".into(), pending);
         let script = vec![get(TASKS_OF_LEAD, 200, there(id)), then];

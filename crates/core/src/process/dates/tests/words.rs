@@ -395,3 +395,33 @@ fn meant(now: &str, text: &str) -> Option<String> {
     let calendar = Calendar::default();
     reader(local(now), &calendar).meant(text).map(|found| shown(found.named))
 }
+
+/// The client would hear another time than was meant.
+#[test]
+fn a_time_in_another_zone_is_asked() {
+    let asked: &[&str] = &["?"];
+    for text in [
+        "завтра в 12 по Омску",
+        "5 декабря в 10 по екб",
+        "завтра в 12 по его времени",
+        "завтра в 13:00 по времени клиента",
+        "завтра в 12 по местному времени",
+        "завтра в 12 по местному",
+        "завтра в 12, МСК+3",
+        "завтра в 12 мск-1",
+    ] {
+        check_at("2026-11-20 12:00", &[(text, asked)]);
+    }
+    check_at("2026-11-20 12:00", &[("завтра в 13:00 (у него 16:00)", &["?", "?"])]);
+    let known: &[&str] = &["2026-11-21 12:00"];
+    for text in [
+        "завтра в 12 по Москве",
+        "завтра в 12 по мск",
+        "завтра в 12 по московскому времени",
+        "завтра в 12 по рассрочке",
+        "завтра в 12 по телефону",
+        "сейчас нет времени, завтра в 12",
+    ] {
+        check_at("2026-11-20 12:00", &[(text, known)]);
+    }
+}
