@@ -249,14 +249,7 @@ impl Bench {
         let stored = self.site.store.read(self.site.id(), std::slice::from_ref(&key)).await.expect("memory");
         let stored = stored.into_iter().flatten().next().expect("an order");
         let mut order: Order = serde_json::from_slice(&stored.body).expect("an order");
-        let pending = Pending {
-            ask: AskKind::AddNote,
-            task: None,
-            letter: None,
-            to: None,
-            role: None,
-            reads_person: false,
-        };
+        let pending = Pending::new(AskKind::AddNote);
         order.unsent.insert(command.into(), pending);
         let body = serde_json::to_vec(&order).expect("an order");
         self.commit(Unit { put: vec![Put { key, expect: stored.version, body }], ..Unit::default() }).await;

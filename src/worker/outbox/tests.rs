@@ -317,14 +317,7 @@ async fn what_the_record_of_an_order_waits_for_is_given_back_whatever_it_needs()
         let mut order = Order::new("gc-1".into(), "c-gc-1".into(), bench.site.clock.now());
         order.issued = 100;
         if is_awaited {
-            let pending = Pending {
-                ask: AskKind::AddNote,
-                task: None,
-                letter: None,
-                to: None,
-                role: None,
-                reads_person: false,
-            };
+            let pending = Pending::new(AskKind::AddNote);
             order.unsent.insert("gc-1.1".into(), pending);
         }
         let body = serde_json::to_vec(&order).expect("an order");
@@ -410,14 +403,7 @@ async fn what_needs_a_lead_that_was_refused_gives_way_and_otherwise_goes_behind_
         let mut order = Order::new("gc-1".into(), "c-gc-1".into(), bench.site.clock.now());
         order.issued = 100;
         if is_coming {
-            let pending = Pending {
-                ask: AskKind::SaveLead,
-                task: None,
-                letter: None,
-                to: None,
-                role: None,
-                reads_person: false,
-            };
+            let pending = Pending::new(AskKind::SaveLead);
             order.unsent.insert("gc-1.9".into(), pending);
         }
         let body = serde_json::to_vec(&order).expect("an order");

@@ -121,6 +121,13 @@ impl OwnMove {
     pub const MAX: usize = 6;
 }
 
+impl Pending {
+    /// Of a command that nothing else is remembered of.
+    pub fn new(ask: AskKind) -> Self {
+        Self { ask, task: None, letter: None, to: None, role: None, reads_person: false }
+    }
+}
+
 /// What the lead shows of its next step while no task does (K10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextShown {

@@ -58,14 +58,7 @@ async fn a_contact_is_in_the_mirror_only_as_it_was_read() {
 /// The webhook of our own new contact may come before the receipt. Somebody else's word gets no further then, either.
 #[tokio::test]
 async fn a_contact_that_is_being_made_is_seen_and_not_read() {
-    let pending = Pending {
-        ask: AskKind::SaveLead,
-        task: None,
-        letter: None,
-        to: None,
-        role: None,
-        reads_person: false,
-    };
+    let pending = Pending::new(AskKind::SaveLead);
     let key = format!("mirror-phone:{}", &ANNA[2..]);
     let facts = ClientFacts { phone: phone(ANNA, None), ..ClientFacts::default() };
     let card = ContactCard { contact: 501, keys: vec![key.clone()], updated_at: 1, responsible: None };

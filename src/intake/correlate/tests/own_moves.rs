@@ -33,14 +33,7 @@ async fn our_own_move_is_no_answer_however_late() {
             let mut record = order("gc-1", "c-1", true);
             record.own_moves.extend(own);
             if is_unsent {
-                let pending = Pending {
-                    ask: AskKind::SetStage,
-                    task: None,
-                    letter: None,
-                    to: None,
-                    role: None,
-                    reads_person: false,
-                };
+                let pending = Pending::new(AskKind::SetStage);
                 record.unsent.insert("gc-1.9".into(), pending);
             }
             let (fence, key) = (Fence("owner".to_owned()), key::order(&"gc-1".into()));

@@ -123,12 +123,8 @@ fn an_open_task_that_its_order_does_not_know_is_used_and_one_that_it_knows_is_no
         let mut order =
             Order::new("gc-55".into(), "c-gc-55".into(), DateTime::from_timestamp(NOW, 0).expect("a time"));
         let pending = Pending {
-            ask: crate::process::command::AskKind::CloseTask,
             task: Some("t8·gc-55".into()),
-            letter: None,
-            to: None,
-            role: None,
-            reads_person: false,
+            ..Pending::new(crate::process::command::AskKind::CloseTask)
         };
         order.unsent.insert("gc-55.2".into(), pending);
         let script = vec![get(TASKS_OF_LEAD, 200, there(id)), then];
