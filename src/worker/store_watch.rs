@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::lease_view::Ownership;
 use super::site::Site;
@@ -109,6 +109,9 @@ pub struct StoreWatch {
     losses: AtomicU64,
     /// Those that left a store whose parts do not fit together.
     torn: AtomicU64,
+    /// The renewals that were begun, and the last one whose answer was looked at.
+    begun: AtomicU64,
+    compared: watch::Sender<u64>,
     /// Rung after a loss: reconciliation and the watchdog run at once.
     pub bell: Notify,
 }
@@ -151,6 +154,23 @@ impl StoreWatch {
         self.losses.fetch_add(1, Ordering::SeqCst);
         self.torn.fetch_add(u64::from(kind != LossKind::OlderCopy), Ordering::SeqCst);
         Some(loss)
+    }
+
+    /// A renewal is asked for now.
+    pub fn begins(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// What that renewal said was compared, and a loss is noticed.
+    pub fn compared(&self, renewal: u64) {
+        self.compared.send_replace(renewal);
+    }
+
+    /// Returns when a renewal was compared that begins later than now: what is lost now is noticed then.
+    pub async fn next_comparison(&self) {
+        let now = self.begun.load(Ordering::SeqCst);
+        // The sender is this watch.
+        let _ = self.compared.subscribe().wait_for(|renewal| *renewal > now).await;
     }
 
     /// The body of an accepted request is gone.
