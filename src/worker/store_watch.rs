@@ -61,6 +61,8 @@ pub struct Gone {
     pub deliveries: u64,
     pub wakes: u64,
     pub links: u64,
+    /// Dead letters: nobody else knows of them.
+    pub dead: u64,
     /// Requests that were accepted and not yet worked.
     pub requests: u64,
 }
@@ -76,6 +78,7 @@ impl Gone {
             deliveries: before.deliveries.saturating_sub(after.deliveries),
             wakes,
             links: before.links.saturating_sub(after.links),
+            dead: before.dead.saturating_sub(after.dead),
             requests: 0,
         }
     }
@@ -347,7 +350,7 @@ pub fn notice(site: &Site, loss: &Loss) {
     tracing::error!(
         school = %site.id(), kind = ?loss.kind, counted = loss.gone.is_some(), orders = gone.orders,
         open_orders = gone.open_orders, deliveries = gone.deliveries, wakes = gone.wakes, links = gone.links,
-        requests = gone.requests,
+        dead = gone.dead, requests = gone.requests,
         "ALARM: the store has lost data; everything is read again, and what the platforms know is read from them"
     );
     site.doubt_until(site.clock.now() + DOUBT);
@@ -433,7 +436,15 @@ mod tests {
     }
 
     fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
-        let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders, signs: None };
+        let kinds = Kinds {
+            orders,
+            deliveries,
+            wakes,
+            records: orders + 1,
+            links: 2 * orders,
+            dead: orders,
+            signs: None,
+        };
         Contents { token: token.to_owned(), place, kinds: Some(kinds), found: None, left: None }
     }
 
@@ -463,11 +474,11 @@ mod tests {
 
     /// What two renewals say, the deliveries that the lanes knew before each, and the loss.
     #[track_caller]
-    fn check(first: (Contents, u64), second: (Contents, u64), expected: Option<(LossKind, [u64; 4])>) {
+    fn check(first: (Contents, u64), second: (Contents, u64), expected: Option<(LossKind, [u64; 5])>) {
         let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
         assert_eq!(watch.observe(first.0, first.1, now), None, "the first one is only noted");
         let loss = watch.observe(second.0, second.1, now);
-        let gone = |gone: Gone| [gone.orders, gone.open_orders, gone.deliveries, gone.wakes];
+        let gone = |gone: Gone| [gone.orders, gone.open_orders, gone.deliveries, gone.wakes, gone.dead];
         assert_eq!(loss.map(|loss| (loss.kind, gone(loss.gone.expect("counts")))), expected);
     }
 
@@ -477,9 +488,9 @@ mod tests {
         check(before(), (contents("a", 90, 7, 3, 6), 3), None);
         check(before(), (contents("a", 95, 5, 0, 1), 0), None);
         check(before(), (contents("a", 95, 7, 2, 6), 3), None);
-        check(before(), (contents("b", 0, 0, 0, 0), 3), Some((LossKind::Replaced, [7, 5, 3, 6])));
-        check(before(), (contents("a", 80, 6, 3, 5), 3), Some((LossKind::OlderCopy, [1, 1, 0, 1])));
-        check(before(), (contents("a", 90, 7, 3, 0), 3), Some((LossKind::Part, [0, 0, 0, 6])));
+        check(before(), (contents("b", 0, 0, 0, 0), 3), Some((LossKind::Replaced, [7, 5, 3, 6, 7])));
+        check(before(), (contents("a", 80, 6, 3, 5), 3), Some((LossKind::OlderCopy, [1, 1, 0, 1, 1])));
+        check(before(), (contents("a", 90, 7, 3, 0), 3), Some((LossKind::Part, [0, 0, 0, 6, 0])));
     }
 
     #[test]
