@@ -42,6 +42,10 @@ pub fn contact(client: &ClientId) -> String {
 /// Stored for a contact that was deleted or merged: its replacement has to be looked up.
 pub const CONTACT_GONE: &str = "gone";
 
+/// Stored while the client's first contact is being made and another one with his number or address was told of: it may
+/// be that one, or a person's.
+pub const CONTACT_SEEN: &str = "seen";
+
 /// CRM's contact → our client.
 pub fn crm_contact(id: u64) -> String {
     format!("crm-contact:{id}")

@@ -28,6 +28,7 @@ pub enum TroubleKind {
     StoreNotDurable,
     StoreFull,
     InboxStands,
+    InboxBehind,
     SpoolWaits,
     SpoolFull,
     SpoolDamaged,
@@ -65,7 +66,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -74,6 +75,7 @@ impl TroubleKind {
         Self::StoreNotDurable,
         Self::StoreFull,
         Self::InboxStands,
+        Self::InboxBehind,
         Self::SpoolWaits,
         Self::SpoolFull,
         Self::SpoolDamaged,
@@ -115,6 +117,7 @@ impl TroubleKind {
             | Self::CanaryLate => Weight::Stop,
             Self::StoreEvicts
             | Self::StoreNotDurable
+            | Self::InboxBehind
             | Self::SpoolDamaged
             | Self::TokenEnds
             | Self::PanicsCaught
@@ -149,6 +152,7 @@ impl TroubleKind {
             Self::StoreNotDurable => "Redis не пишет на диск: после перезапуска данные пропадут",
             Self::StoreFull => "В Redis заканчивается память",
             Self::InboxStands => "Принятые запросы не обрабатываются",
+            Self::InboxBehind => "Принятые запросы обрабатываются с опозданием",
             Self::SpoolWaits => "Запросы ждут на диске, пока хранилище не отвечает",
             Self::SpoolFull => "Запросы некуда складывать: программа отказывает платформам",
             Self::SpoolDamaged => "Часть запросов на диске повреждена",
@@ -193,6 +197,9 @@ impl TroubleKind {
             Self::StoreNotDurable => "Включите в Redis appendonly yes",
             Self::StoreFull => "Увеличьте maxmemory или освободите память",
             Self::InboxStands => "Посмотрите журнал программы и перезапустите её, если она молчит",
+            Self::InboxBehind => {
+                "Если запросов сейчас необычно много, подождите: они будут обработаны по порядку. Если опоздание растёт, проверьте нагрузку этого компьютера и Redis"
+            }
             Self::SpoolWaits => "Ничего: запросы уйдут, когда хранилище ответит",
             Self::SpoolFull => "Освободите диск или увеличьте limits.spool_mb, верните хранилище",
             Self::SpoolDamaged => "Посмотрите файл spool/<школа>.damaged и удалите его",

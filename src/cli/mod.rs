@@ -339,11 +339,14 @@ fn man(folder: &std::path::Path) -> Result<(), Stop> {
 }
 
 /// The command line takes precedence over the environment, the environment over the file.
+fn data(args: &StoreArgs, config: &Config) -> PathBuf {
+    args.data.clone().unwrap_or_else(|| config.instance.data.clone())
+}
+
 fn place(args: &StoreArgs, config: &Config) -> Backend {
-    let data = args.data.clone().unwrap_or_else(|| config.instance.data.clone());
     match args.store.clone().map(Secret::new).or_else(|| config.instance.store.clone()) {
         Some(address) => Backend::Redis(address),
-        None => Backend::Folder(data),
+        None => Backend::Folder(data(args, config)),
     }
 }
 
@@ -434,7 +437,7 @@ async fn visit(school: &str, store: &StoreArgs, config: &Config) -> Result<(Scho
 }
 
 /// What to do about entries that were only counted.
-const FOLDED: &str = "Of entries with one reason a thousand a day become letters, the rest is counted in in-more-…: mend the reason, then retry the letters with it that are kept whole. What the counted ones said of orders, leads and calls, reconciliation reads within its look_back_min; what it does not read, their sender has to send again.";
+const FOLDED: &str = "Of entries with one reason a thousand a day become letters (of orders that GetCourse does not have, twenty), the rest is counted in in-more-…: mend the reason, then retry the letters with it that are kept whole. What the counted ones said of orders, leads and calls, reconciliation reads within its look_back_min; what it does not read, their sender has to send again.";
 
 fn line(letter: &DeadLetter) -> String {
     let order = letter.order.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);

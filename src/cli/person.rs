@@ -3,19 +3,21 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{Folder, StoreArgs, load, visit};
+use super::{Folder, StoreArgs, data, load, place, visit};
 use crate::clock::stopwatch;
 use crate::config::Config;
 use crate::intake::forget::Mention;
 use crate::out::{self, Stop};
 use crate::process::{ClientId, OrderId, SchoolId};
 use crate::progress;
-use crate::store::{Store, Weakness};
+use crate::spool;
+use crate::store::{Backend, Store, Weakness};
 
 /// Between two looks whether it is done.
 const LOOK: Duration = Duration::from_millis(200);
@@ -97,9 +99,26 @@ pub async fn person(args: Person) -> Result<(), Stop> {
     let (school, store) = visit(&who.school, &args.store, &config).await?;
     mention.clients = chosen(who, &*store, &school, &mention).await?;
     let kept = export(&*store, &school, &mention).await?;
-    match &args.action {
+    let done = match &args.action {
         PersonAction::Erase(erase) => forget(erase, &*store, &school, &mention, &kept).await,
         PersonAction::Export(_) | PersonAction::Split(_) => out::line(format_args!("{kept:#}")),
+    };
+    beside_the_store(&place(&args.store, &config), &data(&args.store, &config), &school);
+    done
+}
+
+/// What this command does not read: requests on the disks of the instances.
+fn beside_the_store(store: &Backend, data: &Path, school: &SchoolId) {
+    for file in spool::kept_beside(data, school) {
+        out::complain(&format!(
+            "{} is not read here and may hold requests of this person: the bridge gives a .log to the store, then repeat the command; look at a .damaged and remove it.",
+            file.display()
+        ));
+    }
+    if matches!(store, Backend::Redis(_)) {
+        out::complain(&format!(
+            "If other instances of the bridge use this store, look into the data folder of each, too: spool/{school}.log and spool/{school}.damaged (--data FOLDER says whether it has any)."
+        ));
     }
 }
 

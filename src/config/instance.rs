@@ -372,6 +372,9 @@ fn read_notify(
     if file.webhook.is_some() != file.key.is_some() {
         complaints.add("notify.key", "webhook and key belong together", "both or neither");
     }
+    if let Some(why) = key.as_ref().and_then(|key| weakness(key.reveal(), &[])) {
+        complaints.add("notify.key", format!("{why}: it can be guessed"), FRESH);
+    }
     let is_safe = |address: &Secret| {
         let url = url::Url::parse(address.reveal());
         url.is_ok_and(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url.as_str())))

@@ -25,6 +25,8 @@ use crate::worker::spool_drain::announce;
 const LONG_BYTES: usize = 32 * 1024;
 /// Longest accepted query: «Вызвать URL» puts all its fields there.
 const QUERY_BYTES_MAX: usize = 32 * 1024;
+/// What a sender is told to wait while nothing can be stored.
+const STORE_WAIT_S: u64 = 30;
 
 /// Why a request was refused. The text is for the sender's engineer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -243,7 +245,12 @@ fn respond(answer: HookAnswer) -> HttpResponse {
 
 fn turned(why: Refusal) -> HttpResponse {
     let mut answer = HttpResponse::build(why.status());
-    if let Refusal::TooMany { wait_s } = why {
+    let wait_s = match why {
+        Refusal::TooMany { wait_s } => Some(wait_s),
+        Refusal::NoStore => Some(STORE_WAIT_S),
+        _ => None,
+    };
+    if let Some(wait_s) = wait_s {
         answer.insert_header((header::RETRY_AFTER, wait_s));
     }
     answer.content_type("text/plain; charset=utf-8").body(format!("{why}\n"))

@@ -46,7 +46,8 @@ pub(super) async fn seen(book: &mut Book, said: ContactSaid, now: At) -> StoreRe
             let owner = record.as_ref().filter(|_| is_linked);
             match mirror::told(book, card, owner, now).await? {
                 None if !is_linked && is_being_made(book, record.as_ref()).await? => {
-                    mirror::note(book, card, now).await?
+                    let noted = mirror::note(book, card, now).await?;
+                    noted.map(|noted| [noted, look_again(book, client.as_ref())].concat())
                 }
                 told => told,
             }
@@ -101,7 +102,7 @@ async fn is_being_made(book: &mut Book, client: Option<&Client>) -> StoreResult<
     let Some((client, order)) = client.and_then(|client| Some((client, newest(client)?))) else {
         return Ok(false);
     };
-    if book.link(&link::contact(&client.id)).await?.is_some() {
+    if book.link(&link::contact(&client.id)).await?.is_some_and(|known| known != link::CONTACT_SEEN) {
         return Ok(false);
     }
     let saves = |pending: &Pending| matches!(pending.ask, AskKind::SaveLead | AskKind::SaveContact);
@@ -113,4 +114,12 @@ async fn record_of(book: &mut Book, client: Option<&ClientId>) -> StoreResult<Op
         Some(client) => book.client(client).await,
         None => Ok(None),
     }
+}
+
+/// The save under way looks for a contact once more before it makes one: a person may have made this one.
+fn look_again(book: &mut Book, client: Option<&ClientId>) -> mirror::Changes {
+    let entries = client.map(|client| (link::contact(client), Some(link::CONTACT_SEEN.to_owned())));
+    let entries: mirror::Changes = entries.into_iter().collect();
+    entries.iter().for_each(|(key, value)| book.put_link(key.clone(), value.clone()));
+    entries
 }

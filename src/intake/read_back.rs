@@ -11,12 +11,12 @@
 //! | a lead that was deleted | the lead, or the one it was merged into by the order's number | nothing of it counts |
 //! | a lead of nobody in a stage that the school watches (G9) | the lead and its contact, once | there is no order |
 //! | a note, or a result of a task, that is an answer (L13) | the note, the task | nothing of it counts |
-//! | a contact's number or address, new or gone | the contact, [`is_new_way`], `mirror::told` | nothing of it counts |
+//! | a contact's number, address or zone, new or gone | the contact, [`is_new_way`], `mirror::told` | nothing of it counts |
 //! | a contact that was deleted | the contact | nothing of it counts |
 //!
 //! Three reads are asked for by a step, because an order or its client waits for them: what decides its route
-//! (`process/sections/unseen.rs`, G10), its money (`process/sections/payment.rs`, L4), and another number, address or
-//! name of a known client (`process/sections/orders.rs`, F100).
+//! (`process/sections/unseen.rs`, G10), its money (`process/sections/payment.rs`, L4), and another number, address,
+//! name or zone of a known client (`process/sections/orders.rs`, F100).
 
 use super::correlate::{Aims, LOST, WON};
 use crate::config::School;
@@ -72,7 +72,7 @@ pub(super) fn says_too_little(seen: &SeenLead, order: &Order, role: LeadRole) ->
     !seen.read && (seen.partial || (closed.is_some() && !known))
 }
 
-/// A number, an address or a name that the client's record does not have, or has without anybody's word.
+/// A number, an address, a name or a zone that the client's record does not have, or has without anybody's word.
 pub(super) fn is_new_way(client: &Client, facts: &ClientFacts, now: At) -> bool {
     let phone = facts.phone.as_ref();
     let mut numbers = phone.into_iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
@@ -83,6 +83,7 @@ pub(super) fn is_new_way(client: &Client, facts: &ClientFacts, now: At) -> bool 
     };
     numbers.any(|number| !client.phones.contains(number))
         || facts.email.as_ref().is_some_and(is_new)
+        || facts.zone().is_some_and(|zone| client.zone.as_ref() != Some(zone))
         || client.unconfirmed.iter().any(|one| facts.carries.contains(&one.value))
         || facts.name.as_ref().is_some_and(|name| !name.trim().is_empty() && !is_known_name(name))
 }

@@ -190,4 +190,24 @@ mod tests {
             assert_eq!(played.owner_of(link::gc_user("8")).await.as_deref(), Some(owner));
         }
     }
+
+    /// A report of a user, or a contact, has no order that could be set apart: it makes no two persons one.
+    #[tokio::test]
+    async fn without_an_order_nobody_is_joined() {
+        let mut played = Played::new();
+        played.order("gc-1", "c-gc-1", facts(None, "maria@client.example", None)).await;
+        for read in [false, true] {
+            let petr = ClientFacts { read, ..facts(Some("8"), "petr@client.example", Some(SameWay::Phone)) };
+            played.step("gc-1", "c-gc-1", Event::Client(petr)).await;
+        }
+        assert_eq!(played.owner_of(link::gc_user("8")).await, None);
+        assert_eq!(played.owner_of(link::email("petr@client.example")).await, None);
+        // His order is, and comes apart.
+        played.order("gc-2", "c-gc-1", facts(Some("8"), "petr@client.example", Some(SameWay::Phone))).await;
+        assert_eq!(played.owner_of(link::gc_user("8")).await.as_deref(), Some("c-gc-1"));
+        played.settle("gc-2").await;
+        played.split("gc-2").await;
+        assert_eq!(played.owner_of(link::gc_user("8")).await.as_deref(), Some("c-gc-2"));
+        assert_eq!(played.owner_of(link::email("petr@client.example")).await.as_deref(), Some("c-gc-2"));
+    }
 }

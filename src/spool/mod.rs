@@ -71,6 +71,12 @@ impl Spools {
     }
 }
 
+/// The files of a school in this folder of an instance that hold requests.
+pub fn kept_beside(data: &Path, school: &SchoolId) -> Vec<PathBuf> {
+    let files = ["log", "damaged"].map(|kind| data.join("spool").join(format!("{school}.{kind}")));
+    files.into_iter().filter(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 0)).collect()
+}
+
 /// The spool of one school.
 pub struct Spool {
     school: SchoolId,

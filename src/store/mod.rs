@@ -249,6 +249,9 @@ pub struct Kinds {
     pub records: u64,
     /// Index entries.
     pub links: u64,
+    /// Dead letters.
+    #[serde(default)]
+    pub dead: u64,
     /// What an owner leaves for good; `None` in a note of an older version.
     #[serde(default)]
     pub signs: Option<Signs>,

@@ -127,6 +127,7 @@ async fn take(site: &Site) -> bool {
 async fn renew(site: &Site) -> StoreResult<Lease> {
     let plan = Plan { config: site.school.process.config_hash.clone(), loaded: site.loaded };
     let (asked, waiting) = (stopwatch(), site.lanes().waiting() as u64);
+    let renewal = site.store_watch.begins();
     let renewed = site.store.renew(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await;
     site.store_watch.heard(&renewed);
     let (lease, contents) = renewed?;
@@ -150,6 +151,7 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     if let Some(loss) = loss {
         store_watch::notice(site, &loss);
     }
+    site.store_watch.compared(renewal);
     if let Some(spool) = &site.spool
         && let Some(contents) = site.store_watch.to_note(site.clock.now())
     {

@@ -14,11 +14,14 @@ use crate::intake::item::Member;
 use crate::process::At;
 use crate::process::meters::{Held, Limit, SchoolMeter};
 use crate::store::key;
-use crate::store::{Counts, Seq, Store, StoreError, StoreResult, Weakness};
+use crate::store::{Counts, Entry, Seq, Store, StoreError, StoreResult, Weakness};
 use crate::trouble::{Trouble, TroubleKind, Weight};
 
 /// The first entry of an inbox that moves does not stay the first one for so long.
 const INBOX_STANDS: TimeDelta = TimeDelta::seconds(90);
+
+/// The first entry of an inbox that keeps up was accepted less than this before.
+const INBOX_BEHIND: TimeDelta = TimeDelta::minutes(3);
 
 /// What should not happen, a panic or a refused request, is shown for so long after the last time.
 const SHOWN: TimeDelta = TimeDelta::hours(1);
@@ -151,21 +154,25 @@ fn denied(site: &Site, held: &Counts, now: At, found: &mut Vec<Trouble>) {
     }
 }
 
-/// The first entry has been the first one for too long.
+/// The first entry has been the first one for too long, or the inbox moves and is far behind.
 async fn inbox(site: &Site, held: &Counts, now: At) -> StoreResult<Option<Trouble>> {
     let first = match held.inbox {
         0 => None,
-        _ => site.store.inbox(site.id(), None, 1).await?.into_iter().next().map(|entry| entry.seq),
+        _ => site.store.inbox(site.id(), None, 1).await?.into_iter().next(),
     };
     let mut seen = site.earlier.seen();
     let before = seen.first.take();
-    let since = before.filter(|(seq, _)| Some(seq) == first.as_ref()).map_or(now, |(_, since)| since);
-    seen.first = first.map(|first| (first, since));
-    if seen.first.is_none() || now - since < INBOX_STANDS {
-        return Ok(None);
-    }
-    let trouble = Trouble::new(TroubleKind::InboxStands, held.inbox, "its first entry stays", now);
-    Ok(Some(Trouble { since, ..trouble }))
+    let Some(Entry { seq, at, .. }) = first else { return Ok(None) };
+    let since = before.filter(|(known, _)| *known == seq).map_or(now, |(_, since)| since);
+    seen.first = Some((seq, since));
+    let late = now - at;
+    Ok(if now - since >= INBOX_STANDS {
+        let trouble = Trouble::new(TroubleKind::InboxStands, held.inbox, "its first entry stays", now);
+        Some(Trouble { since, ..trouble })
+    } else {
+        let why = format!("{} minutes behind", late.num_minutes());
+        (late >= INBOX_BEHIND).then(|| Trouble::new(TroubleKind::InboxBehind, held.inbox, why, now))
+    })
 }
 
 /// The index has a canary that was not fired: the wheel stands.
@@ -254,5 +261,35 @@ fn unread(site: &Site, now: At, found: &mut Vec<Trouble>) {
         found.extend(names.into_iter().map(|(platform, names)| {
             Trouble::new(kind, names.len() as u64, names.join(", "), now).at(&platform)
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::fake::Bench;
+
+    /// The inbox moves: its first entry is another one each time, and an old one.
+    #[tokio::test(start_paused = true)]
+    async fn an_inbox_that_moves_and_is_minutes_behind_is_told_and_one_that_stands_is_another_trouble() {
+        let bench = Bench::open().await;
+        let look = async || {
+            let found = of(&bench.site, true).await;
+            let of_inbox = |kind| matches!(kind, TroubleKind::InboxBehind | TroubleKind::InboxStands);
+            let one = found.into_iter().find(|trouble| of_inbox(trouble.id));
+            one.map(|trouble| (trouble.id, trouble.count, trouble.detail))
+        };
+        for id in ["a", "b"] {
+            bench.offer(id, b"{}".to_vec()).await;
+        }
+        assert_eq!(look().await, None);
+        let first = bench.site.store.inbox(bench.site.id(), None, 1).await.expect("memory").remove(0).seq;
+        bench.run_for(TimeDelta::minutes(4)).await;
+        let unit = crate::store::Unit { ack: vec![first], ..Default::default() };
+        bench.commit(unit).await;
+        let behind = (TroubleKind::InboxBehind, 1, "4 minutes behind".to_owned());
+        assert_eq!(look().await, Some(behind));
+        bench.run_for(TimeDelta::minutes(2)).await;
+        assert_eq!(look().await.map(|(kind, ..)| kind), Some(TroubleKind::InboxStands));
     }
 }

@@ -61,6 +61,10 @@ async fn nothing_stays(kind: StoreKind) {
     assert!(String::from_utf8_lossy(&quarantine).contains(&email(1)));
     let others = bench.run(&["person", "export", "rost", "--phone", &phone(1)]).await;
     assert!(others.out().contains(&email(1)), "{}", others.out());
+    for said in [erased.err(), others.err()] {
+        assert!(said.contains("spool/rost.damaged is not read here"), "{said}");
+        assert_eq!(said.contains("other instances"), bench.redis.is_some(), "{said}");
+    }
     only_ours(&bench.data());
     let ready = get(&bridge.asked("/readyz")).await.expect("an answer");
     assert!(!ready.body.contains("data_open"), "{}", ready.body);

@@ -132,7 +132,7 @@ async fn a_report_gives_a_known_client_no_other_address() {
     let bench = bench(StoreKind::Embedded).await;
     let bridge = bench.start().await;
     let user = bench.world().order_of("order-0").expect("an order").user_id.to_string();
-    let url = format!("{}&user_id={user}", order_url(&bench, 0));
+    let url = format!("{}&user_id={user}&zone=Asia/Omsk", order_url(&bench, 0));
     assert_eq!(send("GET", &url, "", "").await.expect("an answer").status, 200);
     everything_stands(&bench, 1).await;
     bridge.settled().await;
@@ -143,7 +143,10 @@ async fn a_report_gives_a_known_client_no_other_address() {
     let number = phone(0);
     // The order in which an order of another user, and one that GetCourse does not have, are said to be his.
     let forged: [(&str, Vec<(&str, &str)>); 6] = [
-        ("user-updated", vec![("user_id", user.as_str()), ("phone", "+79036661099")]),
+        (
+            "user-updated",
+            vec![("user_id", user.as_str()), ("phone", "+79036661099"), ("zone", "Asia/Vladivostok")],
+        ),
         ("order-status", vec![("order_id", own.as_str()), ("phone", number.as_str())]),
         ("order-status", vec![("order_id", own.as_str()), ("user_id", user.as_str())]),
         ("order-status", vec![("order_id", own.as_str()), ("user_id", "66600")]),
@@ -181,6 +184,8 @@ async fn a_report_gives_a_known_client_no_other_address() {
     let known = export(&bench, 0).await;
     let waiting = known["clients"][0]["unconfirmed"].to_string();
     told(&thief(0), &waiting);
+    told("Asia/Vladivostok", &waiting);
+    assert_eq!(known["clients"][0]["zone"], "Asia/Omsk");
     assert_eq!(known["clients"][0]["emails"], serde_json::json!([email(0)]));
     assert_eq!(known["clients"][0]["gc_user"], serde_json::json!(user));
     let chosen = known["clients"][0]["id"].as_str().expect("an id").to_owned();

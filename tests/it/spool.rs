@@ -3,6 +3,7 @@
 
 use dozvon::intake::envelope::Envelope;
 use dozvon::store::{Seq, Store};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::process::{asked, bench, everything_stands, nothing_is_doubled, tell};
 use crate::support::program::{StoreKind, TestBed, form, get, rost, send, until};
@@ -13,6 +14,19 @@ async fn say(bench: &TestBed, status: &str) -> u16 {
     let query = form(&[("order_id", "700100299"), ("number", "12099"), ("status", status)]);
     let url = format!("{}?{query}", bench.hook("getcourse", "order-status"));
     send("GET", &url, "", "").await.expect("an answer").status
+}
+
+/// The whole answer, in small letters.
+async fn heads(bench: &TestBed) -> String {
+    let url = bench.hook("getcourse", "order-status");
+    let path = &url[url.find("/hooks").expect("a path")..];
+    let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", bench.port)).await.expect("it listens");
+    let request =
+        format!("GET {path}?order_id=700100299 HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("an answer");
+    answer.to_lowercase()
 }
 
 /// The statuses in the store's accepted requests, in order.
@@ -68,6 +82,8 @@ async fn without_store_and_spool_nothing_is_answered_as_kept() {
     bridge.settled().await;
     bench.redis().kill();
     assert_eq!(say(&bench, "В работе").await, 503);
+    let refused = heads(&bench).await;
+    assert!(refused.contains("retry-after: 30\r\n"), "{refused}");
     let health = get(&bridge.asked("/health")).await.expect("an answer");
     assert_eq!(health.status, 503);
     bench.redis().start_again();

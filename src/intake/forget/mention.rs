@@ -62,7 +62,7 @@ impl Mention {
             match one.detail {
                 Detail::Phone => drop(self.phones.insert(one.value.clone())),
                 Detail::Email => drop(self.emails.insert(one.value.to_lowercase())),
-                Detail::Name => {}
+                Detail::Name | Detail::Zone => {}
             }
         }
         client.joined.values().for_each(|joined| self.learn(&joined.apart));
@@ -70,9 +70,12 @@ impl Mention {
 
     /// Whether only an unconfirmed report gave the client one of these numbers or addresses (F100).
     pub fn is_unconfirmed(&self, client: &Client) -> bool {
-        let told = client.unconfirmed.iter().filter(|one| one.detail != Detail::Name).map(|one| &one.value);
-        told.into_iter()
-            .any(|value| self.phones.contains(value) || self.emails.contains(&value.to_lowercase()))
+        let mut told = client
+            .unconfirmed
+            .iter()
+            .filter(|one| matches!(one.detail, Detail::Phone | Detail::Email))
+            .map(|one| &one.value);
+        told.any(|value| self.phones.contains(value) || self.emails.contains(&value.to_lowercase()))
     }
 
     /// The index keys of the person's numbers and addresses.

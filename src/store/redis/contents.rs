@@ -2,6 +2,7 @@
 //! judges a loss. Enter at [`RedisStore::lease_and_contents`].
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use redis::cmd;
 
@@ -20,6 +21,12 @@ const LOOKED_AT: usize = 500;
 
 /// Keys that one step of [`RedisStore::list_again`] looks at: less than a millisecond of the server.
 const SCANNED: usize = 1_000;
+
+/// Between two steps: others use the server, too.
+const SCAN_PAUSE: Duration = Duration::from_millis(4);
+
+/// A hundred million keys.
+const STEPS_MAX: usize = 100_000;
 
 const LEASE_KEYS: [&str; 14] = [
     "lease", "plan", "token", "n", "out", "wake", "promised", "names", "links", "beat", "inbox", "dead",
@@ -50,17 +57,21 @@ impl RedisStore {
         Ok(Unlisted { records, deliveries, next })
     }
 
-    /// Lists all records that stand. Looks at every key of the server, so it is for the time after a loss.
+    /// Lists all records that stand. Looks at every key of the server, in small steps with pauses, so it is for the time
+    /// after a loss.
     pub(super) async fn list_again(&self, school: &SchoolId) -> StoreResult<()> {
         let keys = SchoolKeys::of(school);
         let mut cursor = "0".to_owned();
-        loop {
+        for _ in 0..STEPS_MAX {
             let mut call = self.scripts.relist.key(keys.one("names"));
             cursor = self.run(call.arg(&cursor).arg(keys.record("")).arg(SCANNED)).await?;
             if cursor == "0" {
                 return Ok(());
             }
+            tokio::time::sleep(SCAN_PAUSE).await;
         }
+        tracing::warn!(%school, keys = STEPS_MAX * SCANNED, "Redis has more keys than are looked at");
+        Ok(())
     }
 
     /// Takes out of a list those whose own key is gone.
@@ -131,16 +142,16 @@ impl RedisStore {
         call.arg(crate::secret::random_token()).arg(key::CANARY).arg(key::EPOCH).arg(key::EPOCH);
         let ours = self.beats.next();
         call.arg(ours.to_string());
-        let (lease, token, counts, signs, found): (i64, String, [u64; 6], [u8; 7], String) =
+        let (lease, token, counts, signs, found): (i64, String, [u64; 7], [u8; 7], String) =
             self.run(&call).await?;
         let lease = match lease {
             1 => Lease::Held,
             2 => Lease::Outdated,
             _ => Lease::Elsewhere,
         };
-        let [place, orders, deliveries, wakes, records, links] = counts;
+        let [place, orders, deliveries, wakes, records, links, dead] = counts;
         let signs = Some(signs_of(signs.map(|sign| sign == 1)));
-        let kinds = Some(Kinds { orders, deliveries, wakes, records, links, signs });
+        let kinds = Some(Kinds { orders, deliveries, wakes, records, links, dead, signs });
         let found = Beat::read(&found);
         let left = if lease == Lease::Held { Some(ours) } else { found.clone() };
         Ok((lease, Contents { token, place, kinds, found, left }))

@@ -1,17 +1,21 @@
-//! Keeps a flood of unusable entries from becoming as many dead letters: of one reason only so many are kept whole,
-//! the rest is counted in one letter. Never folds a delivery, and what is folded stays among the stored requests as
-//! long as any. Enter at [`Folds::bury`].
+//! Keeps a flood of unusable entries, and of reads of orders that GetCourse does not have, from becoming as many dead
+//! letters: of one reason only so many are kept whole, the rest is counted in one letter. Never folds another delivery,
+//! and what is folded stays among the stored requests as long as any. Enter at [`Folds::bury`].
 
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
+use crate::process::command::NO_ORDER;
 use crate::process::{At, SchoolId};
 use crate::store::{DeadLetter, Store, StoreResult};
 
 /// Letters of one reason that are kept whole within a day: more than one mistake makes before it is seen.
 const KEPT_MAX: u32 = 1_000;
+/// The same of orders that GetCourse does not have: whoever knows an address can name any number of them, and of one that
+/// has been worked its own task tells.
+const STRANGE_ORDERS_MAX: u32 = 20;
 const DAY: TimeDelta = TimeDelta::days(1);
 /// Reasons that are told apart; the sender chooses some of their words.
 const REASONS_MAX: usize = 200;
@@ -48,7 +52,8 @@ impl Folds {
         if now - fold.since >= DAY {
             (fold.since, fold.kept) = (now, 0);
         }
-        if fold.kept < KEPT_MAX {
+        let kept_max = if letter.why.starts_with(NO_ORDER) { STRANGE_ORDERS_MAX } else { KEPT_MAX };
+        if fold.kept < kept_max {
             fold.kept += 1;
             return Ok(letter);
         }
@@ -58,7 +63,7 @@ impl Folds {
             None => store.letter(school, &id).await?.map_or(0, |known| known.folded),
         };
         fold.folded = Some(before + 1);
-        Ok(DeadLetter { id, body: Vec::new(), folded: before + 1, ..letter })
+        Ok(DeadLetter { id, order: None, body: Vec::new(), folded: before + 1, ..letter })
     }
 
     /// A person tries letters again, or the store has to be asked anew.

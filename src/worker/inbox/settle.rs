@@ -8,6 +8,7 @@ use super::{Cause, Doubt, Inbox};
 use crate::intake::apply::Source;
 use crate::intake::item::Item;
 use crate::json;
+use crate::process::command::NO_ORDER;
 use crate::process::free_text::one_line;
 use crate::process::{At, CommandId, Event};
 use crate::signal::Signal;
@@ -34,6 +35,13 @@ impl Inbox {
             return Ok(None);
         }
         let (mut unit, event, signals) = settlement(delivery, ended.clone(), now);
+        for op in &mut unit.dead {
+            if let DeadOp::Bury(letter) = op
+                && letter.why.starts_with(NO_ORDER)
+            {
+                *letter = self.folds.bury(&*self.site.store, self.site.id(), letter.clone(), now).await?;
+            }
+        }
         if is_lost {
             // The store has lost the delivery; what came of it is known here.
             unit.deliveries.clear();

@@ -165,6 +165,10 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     if is_needless(site, &delivery).await {
         return drop_needless(site, lane, &delivery).await;
     }
+    let said = match said(site, &delivery, past).await {
+        Ok(said) => said,
+        Err(fault) => return settle(site, lane, delivery, tried, Err(fault)).await,
+    };
     if !is_marked {
         delivery.state = DeliveryState::Sending;
         match commit(site, update(&delivery, now)).await {
@@ -177,8 +181,6 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
             Err(error) => return Flown::lost(lane, error),
         }
     }
-    let said = site.spool.as_ref().filter(|_| site.is_in_doubt(now));
-    let said = said.and_then(|spool| spool.sent().said(&delivery));
     if said == Some(EarlierTry::Done) || (past == Some(EarlierTry::Done) && !lane.target.can_look_up()) {
         // It cannot be looked up there, and need not be: this process knows that it was done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
@@ -194,6 +196,24 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     let links = SiteLinks(site);
     let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
     settle(site, lane, delivery, tried, outcome).await
+}
+
+/// What is known of the same that was said to the same order under another id. Without a loss it is meant to be said
+/// again; a loss that nobody has noticed yet is known with the next renewal.
+async fn said(
+    site: &Site,
+    delivery: &Delivery,
+    past: Option<EarlierTry>,
+) -> Result<Option<EarlierTry>, Fault> {
+    let Some(said) = site.spool.as_ref().and_then(|spool| spool.sent().said(delivery)) else {
+        return Ok(None);
+    };
+    if past.is_none() && !site.is_in_doubt(site.clock.now()) {
+        let lease = Duration::from_millis(site.rhythm.lease_ms);
+        let is_compared = tokio::time::timeout(lease, site.store_watch.next_comparison()).await;
+        is_compared.map_err(|_| Fault::Soon { why: "the lease was not renewed meanwhile".to_owned() })?;
+    }
+    Ok(Some(said).filter(|_| site.is_in_doubt(site.clock.now())))
 }
 
 /// Whether it may have been done before: by the delivery's state, by this process's memory if a restarted

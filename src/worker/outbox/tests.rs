@@ -243,6 +243,37 @@ async fn a_letter_that_was_sent_and_forgotten_by_the_store_is_settled_without_se
     std::fs::remove_dir_all(&folder).expect("the test's own folder");
 }
 
+/// An order that an older copy of the store decides again gives its letter another id, before the loss is noticed.
+#[tokio::test(start_paused = true)]
+async fn what_was_said_under_another_id_waits_until_a_loss_would_be_noticed() {
+    for is_lost in [true, false] {
+        let folder = std::env::temp_dir().join(format!("dozvon-said-{}", crate::secret::random_token()));
+        let spool = crate::spool::Spools::new(&folder, 1).of(&"rost".into());
+        let mut bench = Bench::over(Default::default(), BTreeMap::new(), Some(spool)).await;
+        bench.work_for_a_day().await;
+        add(&bench, [letter("gc-1.1")]).await;
+        bench.run_for(TimeDelta::seconds(1)).await;
+        // This one was asked before, and says nothing of what is lost after it.
+        let watch = &bench.site.store_watch;
+        let before = watch.begins();
+        add(&bench, [letter("gc-1.7")]).await;
+        bench.run_for(TimeDelta::milliseconds(200)).await;
+        watch.compared(before);
+        bench.run_for(TimeDelta::milliseconds(200)).await;
+        assert_eq!(bench.mail.asked(), [first("gc-1.1")]);
+        let next = watch.begins();
+        if is_lost {
+            notice_loss(&bench);
+        }
+        watch.compared(next);
+        bench.run_for(TimeDelta::seconds(1)).await;
+        let twice = [first("gc-1.1"), first("gc-1.7")];
+        assert_eq!(bench.mail.asked(), twice[..2 - usize::from(is_lost)], "without a loss it is said again");
+        assert_all_done(&bench).await;
+        std::fs::remove_dir_all(&folder).expect("the test's own folder");
+    }
+}
+
 /// The store forgets a letter that waits for its next try; the lanes do not, and nobody sends it twice.
 #[tokio::test(start_paused = true)]
 async fn what_had_not_left_is_given_to_a_store_that_has_lost_it() {

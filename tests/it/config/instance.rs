@@ -85,3 +85,18 @@ fn a_slip_in_the_instance_is_told() {
     instance("listen =", "= listen =", "", "line 6");
     instance("\ndata", "\nlog = \"info\"\ndata", "", "`log` stands twice");
 }
+
+#[test]
+fn a_key_of_the_notices_that_can_be_guessed_is_refused() {
+    let read = |key: &str| {
+        let mut set = env_example().0;
+        for (name, value) in [("NOTICE_URL", "https://duty.example/notices"), ("NOTICE_KEY", key)] {
+            set.insert(name.to_owned(), value.to_owned());
+        }
+        let to = "\n[notify]\nwebhook = { env = \"NOTICE_URL\" }\nkey = { env = \"NOTICE_KEY\" }\n[limits]";
+        let files = with(&[slip(INSTANCE, "\n[limits]", to)]);
+        Config::from_files(&files, &Surroundings::new(set, surroundings().now)).map(|_| ())
+    };
+    told(&read("aaaaaaaaaaaaaaaaaaaa").expect_err("it is weak"), INSTANCE, "notify.key", "can be guessed");
+    assert_eq!(read("k7Q2mP9xR4tW8vZ1"), Ok(()));
+}

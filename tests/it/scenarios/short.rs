@@ -143,6 +143,7 @@ impl ShortOrder {
             email_bad: toml::Value::Boolean(false),
             told: self.told,
             user: self.user,
+            by: self.by,
         };
         Ok(OrderFacts {
             gc_id: None,
@@ -161,7 +162,7 @@ impl ShortOrder {
             source: self.source,
             confirmed: self.confirmed.as_bool().unwrap_or(true),
             trusted: self.trusted.as_bool().unwrap_or(false),
-            client: ClientFacts { guessed: !self.by.is_empty(), by: self.by, ..person.facts() },
+            client: person.facts(),
         })
     }
 }
@@ -179,6 +180,8 @@ struct ShortClient {
     told: bool,
     /// GetCourse's id of the person.
     user: Option<String>,
+    /// What alone named this client (Q4).
+    by: BTreeSet<SameWay>,
 }
 
 impl Default for ShortClient {
@@ -192,6 +195,7 @@ impl Default for ShortClient {
             email_bad: toml::Value::Boolean(false),
             told: false,
             user: None,
+            by: BTreeSet::new(),
         }
     }
 }
@@ -209,6 +213,8 @@ impl ShortClient {
             email_bad: self.email_bad.as_bool().unwrap_or(false),
             gc_user: self.user,
             read: !self.told,
+            guessed: !self.by.is_empty(),
+            by: self.by,
             ..ClientFacts::default()
         }
     }

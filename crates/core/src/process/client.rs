@@ -156,9 +156,9 @@ impl Client {
         self.alike.extend(new);
         self.alike.truncate(WAYS_MAX);
         changed |= self.learn_name(facts, is_sure);
-        let zone = facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok());
-        changed |= behind(&mut self.zone, zone, is_guess);
-        changed |= behind(&mut self.phone_confirmed, facts.phone_confirmed.as_ref(), is_guess);
+        let zone = facts.zone();
+        changed |= zone.is_some_and(|zone| self.learn_zone(zone, is_sure || self.zone.is_none()));
+        changed |= behind(&mut self.phone_confirmed, facts.phone_confirmed.as_ref(), !is_sure);
         if let Some(phone) = &facts.phone {
             let is_believed = is_sure || self.phones.is_empty();
             let raw = Some(&phone.raw).filter(|raw| !raw.is_empty());

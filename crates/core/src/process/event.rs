@@ -207,6 +207,11 @@ pub struct ClientFacts {
 }
 
 impl ClientFacts {
+    /// The zone, if it is one.
+    pub fn zone(&self) -> Option<&String> {
+        self.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok())
+    }
+
     /// The further numbers (`PHONE`) or addresses (`EMAIL`) of a contact.
     pub fn carry<'a>(&mut self, code: &str, values: impl Iterator<Item = &'a str>) {
         let read = |value: &str| match code {

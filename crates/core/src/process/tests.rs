@@ -307,6 +307,7 @@ fn requests() -> Vec<Request> {
         Request::ReadFirst { facts: Box::default() },
         Request::Join { by: BTreeSet::new() },
         Request::AsTold,
+        Request::TellUnconfirmed,
         Request::Complete { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
         Request::PauseAgain,
         Request::Reroute { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },

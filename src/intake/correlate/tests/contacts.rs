@@ -64,7 +64,7 @@ async fn a_contact_that_is_being_made_is_seen_and_not_read() {
     let card = ContactCard { contact: 501, keys: vec![key.clone()], updated_at: 1, responsible: None };
     for (is_saved, contact, reads) in [(true, None, false), (false, None, true), (true, Some("77"), true)] {
         let contact = contact.map(|contact| (link::contact(&"c-1".into()), contact));
-        let links: Vec<_> = [(link::phone(ANNA), "c-1")].into_iter().chain(contact).collect();
+        let links: Vec<_> = [(link::phone(ANNA), "c-1")].into_iter().chain(contact.clone()).collect();
         let mut known = Known::of(&[("gc-1", "c-1", true)], &links).await;
         if is_saved {
             let mut record = known.book.order(&"gc-1".into()).await.expect("memory").expect("an order");
@@ -75,12 +75,19 @@ async fn a_contact_that_is_being_made_is_seen_and_not_read() {
         client.phones.push(ANNA.to_owned());
         client.orders.insert("gc-1".into(), brief(true));
         known.book.put_client(client);
-        let card = Some(card.clone());
-        let told =
-            known.aims(Signal::ContactSeen { contact: 501, facts: facts.clone(), card, read: false }).await;
+        let first = Some(card.clone());
+        let first = Signal::ContactSeen { contact: 501, facts: facts.clone(), card: first, read: false };
+        let told = known.aims(first).await;
         assert_eq!(told.ask.is_some(), reads, "{told:?}");
         assert_eq!(known.book.link(&key).await.expect("memory"), None, "the receipt puts it there");
         let seen = known.book.link(&link::mirror_contact(501)).await.expect("memory");
         assert_eq!(seen.is_some(), !reads);
+        // A person may have made it: the save under way looks again.
+        let own = known.book.link(&link::contact(&"c-1".into())).await.expect("memory");
+        let expected = if reads { contact.as_ref().map(|(_, id)| *id) } else { Some(link::CONTACT_SEEN) };
+        assert_eq!(own.as_deref(), expected);
+        let card = Some(ContactCard { contact: 502, ..card.clone() });
+        let next = Signal::ContactSeen { contact: 502, facts: facts.clone(), card, read: false };
+        assert_eq!(known.aims(next).await.ask.is_some(), reads, "nor is a second one read");
     }
 }

@@ -50,7 +50,8 @@ impl AmoAttempt<'_> {
             _ => Newest { found: None, sure: self.tried == Try::First },
         };
         let (newest, sure) = (newest.found, newest.sure);
-        // The person had a contact that is gone now: another may exist that the mirror does not know yet.
+        // The person had a contact that is gone now, or one was seen meanwhile: another may exist that the mirror does not
+        // know yet.
         let sure = sure && known.is_none();
         let linked = known.and_then(|id| id.parse().ok());
         let of_lead = of_lead.filter(|id| Some(*id) != linked && (linked.is_some() || !apart.contains(id)));
@@ -75,9 +76,8 @@ impl AmoAttempt<'_> {
     /// The contacts of the lead that are other clients', if this one has none yet: the lead's order had been joined to
     /// one of them (Q4).
     pub(super) async fn strangers(&self, person: &PersonFacts, of_lead: &[u64]) -> Result<Vec<u64>, Fault> {
-        if person.apart_from.is_empty()
-            || self.links.find(&link::contact(&self.command.client)).await?.is_some()
-        {
+        let known = self.links.find(&link::contact(&self.command.client)).await?;
+        if person.apart_from.is_empty() || known.is_some_and(|known| known != link::CONTACT_SEEN) {
             return Ok(Vec::new());
         }
         let apart = self.contacts_of(&person.apart_from).await?;

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Takes or renews a school, also when memory is full: only its owner can free some.
--- Returns {lease, token, {place, orders, deliveries, wakes, records, links}, {signs}, beat}. The lease is 1 when held, 0
+-- Returns {lease, token, {place, orders, deliveries, wakes, records, links, dead}, {signs}, beat}. The lease is 1 when held, 0
 -- when another owner is alive, 2 when the school was last worked with another configuration that was loaded
 -- later. The token and the counts show whether the store is still the one of the last renewal; a sign is 1
 -- where what always stands in wakes, names, links, promised, inbox, out or dead stood there: in the last four the owner
@@ -58,6 +58,6 @@ local wakes = held(KEYS[6]) + held(KEYS[7])
 local orders = redis.call('ZLEXCOUNT', KEYS[8], '[order/', '(order0')
 return {lease, redis.call('GET', KEYS[3]), {
   tonumber(redis.call('GET', KEYS[4]) or 0), orders, held(KEYS[5]), wakes,
-  redis.call('ZCARD', KEYS[8]), redis.call('HLEN', KEYS[9])},
+  redis.call('ZCARD', KEYS[8]), redis.call('HLEN', KEYS[9]), held(KEYS[12])},
   {redis.call('ZSCORE', KEYS[6], ARGV[6]) and 1 or 0, redis.call('ZSCORE', KEYS[8], ARGV[7]) and 1 or 0,
   redis.call('HEXISTS', KEYS[9], ARGV[8]), promised, inbox, out, dead}, beat}

@@ -205,3 +205,23 @@ async fn the_result_of_a_delivery_that_the_store_has_lost_is_told() {
         }
     }
 }
+
+/// Whoever knows an address can name orders that there are not: each is read, and few become letters of their own.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_orders_that_getcourse_does_not_have_is_one_letter_with_a_count() {
+    let mut bench = Bench::open().await;
+    bench.crm.answers((0..50).map(|_| Err(Fault::never(format!("{NO_ORDER}: GetCourse does not show it")))));
+    bench.work().await;
+    for n in 0..50 {
+        let order = format!("gc-{n}");
+        bench.put_order(&order).await;
+        let one = read(&format!("{order}.1"), &format!("c-{order}"));
+        bench.commit(Unit { deliveries: vec![DeliveryOp::Add(one)], ..Unit::default() }).await;
+    }
+    bench.run_for(TimeDelta::minutes(1)).await;
+    let dead = bench.dead().await;
+    let (whole, folded): (Vec<_>, Vec<_>) = dead.iter().partition(|letter| letter.folded == 0);
+    assert_eq!((whole.len(), folded.len(), folded[0].folded), (20, 1, 30), "{dead:#?}");
+    assert_eq!((folded[0].order.as_ref(), bench.deliveries().await), (None, vec![]));
+    assert_eq!(bench.events("gc-49").await, ["undeliverable"], "its order hears of it");
+}

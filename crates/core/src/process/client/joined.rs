@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::event::{Alike, ClientFacts, SameWay};
 use super::super::value::*;
+use super::unconfirmed::are_same_words;
 use super::{Client, Detail};
 use crate::message::library::Library;
 
@@ -38,6 +39,23 @@ impl Client {
         while self.joined.len() > JOINED_MAX {
             let oldest = self.joined.iter().min_by_key(|(_, joined)| joined.at).map(|(id, _)| id.clone());
             oldest.map(|id| self.joined.remove(&id));
+        }
+    }
+
+    /// What is said of somebody with this client's number or address, and no order with it: all that is new waits, because
+    /// nothing could be set apart later.
+    pub fn guess(&mut self, facts: &ClientFacts, texts: &Library) {
+        let numbers = facts.phone.iter().flat_map(|phone| phone.second.iter().chain(&phone.e164));
+        numbers.for_each(|number| _ = self.learn_way(Detail::Phone, number, false));
+        facts.email.iter().for_each(|email| _ = self.learn_way(Detail::Email, email, false));
+        facts.zone().into_iter().for_each(|zone| _ = self.learn_zone(zone, false));
+        let is_new = |name: &String| {
+            let own = [&self.name, &self.crm_name, &self.nameless];
+            !texts.is_no_name(name.trim())
+                && own.into_iter().flatten().all(|known| !are_same_words(known, name))
+        };
+        if let Some(name) = facts.name.as_ref().filter(|name| is_new(name)) {
+            self.wait(Detail::Name, name);
         }
     }
 

@@ -26,6 +26,7 @@ pub enum Detail {
     Phone,
     Email,
     Name,
+    Zone,
 }
 
 impl Client {
@@ -56,7 +57,7 @@ impl Client {
         let have = match detail {
             Detail::Phone => &mut self.phones,
             Detail::Email => &mut self.emails,
-            Detail::Name => return false,
+            Detail::Name | Detail::Zone => return false,
         };
         if have.iter().any(|known| known == new) {
             return false;
@@ -69,6 +70,24 @@ impl Client {
         have.truncate(WAYS_MAX);
         self.settle(detail, new);
         true
+    }
+
+    pub(super) fn learn_zone(&mut self, new: &str, is_believed: bool) -> bool {
+        if self.zone.as_deref() == Some(new) {
+            return false;
+        }
+        if !is_believed {
+            self.wait(Detail::Zone, new);
+            return false;
+        }
+        self.zone = Some(new.to_owned());
+        self.settle(Detail::Zone, new);
+        true
+    }
+
+    /// Whether it was not believed that his number is confirmed, or that it is not (L12). People have no field for it.
+    pub fn is_doubted(&self, facts: &ClientFacts) -> bool {
+        facts.phone_confirmed.is_some_and(|said| self.phone_confirmed != Some(said))
     }
 
     pub(super) fn wait(&mut self, detail: Detail, value: &str) {
@@ -87,8 +106,7 @@ impl Client {
 
     /// What waits and stands in the contact, where a person wrote it: the bridge does not.
     pub(super) fn confirm(&mut self, carried: &BTreeSet<String>, is_sure: bool) -> bool {
-        let stands =
-            |one: &&Unconfirmed| is_sure && one.detail != Detail::Name && carried.contains(&one.value);
+        let stands = |one: &&Unconfirmed| is_sure && carried.contains(&one.value);
         let confirmed: Vec<Unconfirmed> = self.unconfirmed.iter().filter(stands).cloned().collect();
         confirmed.iter().fold(false, |changed, one| self.learn_way(one.detail, &one.value, true) | changed)
     }
@@ -198,6 +216,34 @@ mod tests {
         assert_eq!(client.first_name.as_deref(), Some("Алёна"));
     }
 
+    #[test]
+    fn a_zone_and_a_confirmed_number_wait_like_an_address() {
+        let said = |read: bool, zone: &str, phone_confirmed: bool| ClientFacts {
+            gc_user: Some("7".to_owned()),
+            zone: Some(zone.to_owned()),
+            phone_confirmed: Some(phone_confirmed),
+            read,
+            ..ClientFacts::default()
+        };
+        let mut client = maria();
+        assert!(client.learn(&said(false, "Asia/Omsk", false)), "the first one is believed");
+        let told = said(false, "Asia/Vladivostok", true);
+        let before = client.clone();
+        assert!(!client.learn(&told), "nothing that counts");
+        assert!(client.has_new_to_confirm(&before) && client.is_doubted(&told));
+        assert_eq!((client.zone.as_deref(), client.phone_confirmed), (Some("Asia/Omsk"), Some(false)));
+        assert!(client.learn(&ClientFacts { zone: None, ..said(true, "", true) }));
+        assert_eq!(
+            (client.phone_confirmed, client.unconfirmed.len()),
+            (Some(true), 1),
+            "GetCourse shows no zone"
+        );
+        let contact =
+            ClientFacts { gc_user: None, phone_confirmed: None, ..said(true, "Asia/Vladivostok", true) };
+        assert!(client.learn(&contact), "a person wrote it");
+        assert_eq!((client.zone.as_deref(), client.unconfirmed.len()), (Some("Asia/Vladivostok"), 0));
+    }
+
     proptest! {
         /// Whatever is told of a known client, and however often: what counts stays.
         #[test]
@@ -205,9 +251,13 @@ mod tests {
             told in prop::collection::vec(("[67]", "[А-Я][а-я]{1,5}", 0..99_u32, "[a-z]{1,4}@(evil|client)\\.example"), 0..30),
         ) {
             let mut client = maria();
+            let known = (Some("Asia/Omsk".to_owned()), Some(false));
+            (client.zone, client.phone_confirmed) = known;
             let before = client.clone();
             for (user, name, number, email) in told {
-                client.learn(&said(false, &user, &name, &format!("8 900 555-02-{number:02}"), &email));
+                let (zone, phone_confirmed) = (Some(format!("Etc/GMT-{}", number % 15)), Some(number % 2 == 0));
+                let said = said(false, &user, &name, &format!("8 900 555-02-{number:02}"), &email);
+                client.learn(&ClientFacts { zone, phone_confirmed, ..said });
                 prop_assert!(client.unconfirmed.len() <= WAYS_MAX);
             }
             client.unconfirmed.clear();

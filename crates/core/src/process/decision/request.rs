@@ -24,6 +24,8 @@ pub enum Request {
     Join {
         by: BTreeSet<SameWay>,
     },
+    /// GetCourse was asked for what only a report told of the client, and will not answer (F100).
+    TellUnconfirmed,
     /// Decide by the first report, without what it lacks (G10). Refused if there is none.
     AsTold,
     /// More is known now of an order that was decided early: what it was before (G10). Refused if somebody has

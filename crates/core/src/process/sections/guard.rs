@@ -71,7 +71,12 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             }
             retry(d, what);
         }
-        AskKind::ReadBack => not_read(d, why),
+        AskKind::ReadBack => {
+            not_read(d, why);
+            if pending.reads_person && !cut("L11.dead_read") {
+                d.request(Request::TellUnconfirmed);
+            }
+        }
         AskKind::ShowNext => {
             // The CRM does not pin: a waiting task instead (K10).
             if let Some(shown) = &mut d.case.order.next_shown {

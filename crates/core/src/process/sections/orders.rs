@@ -30,6 +30,10 @@ pub const SECTION: Section = Section {
     enters: |d, request| match request {
         Request::AsTold if as_told(d) => Heard::Taken,
         Request::AsTold => Heard::Refused,
+        Request::TellUnconfirmed => {
+            tell_unconfirmed(d);
+            Heard::Taken
+        }
         _ => Heard::Passed,
     },
     ..Section::QUIET
@@ -77,7 +81,7 @@ fn as_told(d: &mut Decision) -> bool {
 
 fn take_in(d: &mut Decision, facts: &OrderFacts) {
     compare(d, facts);
-    tell_unconfirmed(d, &facts.client);
+    settle_unconfirmed(d, &facts.client);
 }
 
 /// L1–L7, K6: compares the facts with the known order and acts on each difference.
@@ -208,9 +212,15 @@ fn on_client(d: &mut Decision, facts: &ClientFacts) {
         Some(_) => &ClientFacts { name: None, first_name: None, last_name: None, ..facts.clone() },
         None => facts,
     };
-    let is_changed = d.case.client.told(facts, &d.process.texts);
+    let is_changed = match facts.guessed && !cut("Q4.no_order") {
+        true => {
+            d.case.client.guess(facts, &d.process.texts);
+            false
+        }
+        false => d.case.client.told(facts, &d.process.texts),
+    };
     let waits = ask_person(d, &known, facts);
-    tell_unconfirmed(d, facts);
+    settle_unconfirmed(d, facts);
     if facts.guessed && (is_changed || waits) {
         d.say("Q4", crm::guessed(leads::ways(&facts.by)));
     }
@@ -229,7 +239,8 @@ fn on_client(d: &mut Decision, facts: &ClientFacts) {
 /// F100: what only a report told of a known client does not count, and GetCourse is asked, once. Whether anything is new of
 /// it.
 fn ask_person(d: &mut Decision, known: &Client, facts: &ClientFacts) -> bool {
-    let is_new = d.case.client.has_new_to_confirm(known);
+    let client = &d.case.client;
+    let is_new = client.has_new_to_confirm(known) || client.is_doubted(facts);
     if is_new && !facts.read {
         d.say("L11", orders::unconfirmed());
         d.read_person();
@@ -237,12 +248,19 @@ fn ask_person(d: &mut Decision, known: &Client, facts: &ClientFacts) -> bool {
     is_new
 }
 
-/// Where GetCourse does not confirm it, people are told, once: the contact in the CRM is theirs.
-fn tell_unconfirmed(d: &mut Decision, facts: &ClientFacts) {
+/// GetCourse confirms it, or people do.
+fn settle_unconfirmed(d: &mut Decision, facts: &ClientFacts) {
     let is_asked = facts.read && facts.gc_user.is_some();
     let can_ask = d.process.reads_orders && d.case.order.gc_id.is_some();
+    if is_asked || !can_ask {
+        tell_unconfirmed(d);
+    }
+}
+
+/// People are told, once: the contact in the CRM is theirs.
+fn tell_unconfirmed(d: &mut Decision) {
     let is_leaving = d.case.client.joined.get(&d.case.order.id).is_some_and(|joined| joined.leaves);
-    if (can_ask && !is_asked) || is_leaving || !d.has_lead() {
+    if is_leaving || !d.has_lead() {
         return;
     }
     let new = d.case.client.unconfirmed.iter_mut().filter(|one| !one.noted);

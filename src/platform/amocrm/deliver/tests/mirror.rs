@@ -66,6 +66,14 @@ fn one_hit_is_read_and_several_are_searched() {
     assert_eq!(check(&several, Try::First, script), Ok(lead_links("41290077", "52311847")));
 }
 
+/// A person made a contact with his number while his first save was on its way.
+#[test]
+fn a_contact_that_was_seen_meanwhile_is_searched_for() {
+    let script = vec![search(QUERY_PHONE, &[contact(52311847, "+79165550137", &[])]), plain()];
+    let result = check(&[("contact:c-gc-55", link::CONTACT_SEEN)], Try::First, script);
+    assert_eq!(result, Ok(lead_links("41290077", "52311847")));
+}
+
 #[test]
 fn a_contact_that_was_merged_away_is_searched_for() {
     let gone = get("/api/v4/contacts/52311000?with=leads", 204, Value::Null);
