@@ -104,6 +104,9 @@ pub struct Pending {
     /// A read of the buyer, which says nothing of a payment that is told later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reads_person: bool,
+    /// The status that it sets: the order may have another one when it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
 }
 
 /// A stage that we set.
@@ -124,7 +127,7 @@ impl OwnMove {
 impl Pending {
     /// Of a command that nothing else is remembered of.
     pub fn new(ask: AskKind) -> Self {
-        Self { ask, task: None, letter: None, to: None, role: None, reads_person: false }
+        Self { ask, task: None, letter: None, to: None, role: None, reads_person: false, status: None }
     }
 }
 
