@@ -131,8 +131,11 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
     if facts.manager.is_none() {
         facts.manager =
             manager(school, seen.manager_id, seen.manager_email.as_deref(), seen.manager_name.as_deref());
-        let is_named =
-            seen.manager_id.is_some() || seen.manager_email.is_some() || seen.manager_name.is_some();
+        // A number says nobody where no file holds numbers.
+        let has_numbers = || school.process.roster.iter().any(|manager| manager.getcourse.is_some());
+        let is_named = seen.manager_email.is_some()
+            || seen.manager_name.is_some()
+            || (seen.manager_id.is_some() && has_numbers());
         if is_named && facts.manager.is_none() {
             facts.unusable.insert(Unusable::Manager);
         }

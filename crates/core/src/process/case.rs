@@ -14,7 +14,7 @@ use crate::message::text::TextId;
 pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
 pub use super::meters::Meters;
-pub use super::open::{CallStart, Former, NextShown, OwnMove, Pending, Refused, Task, UnderWay};
+pub use super::open::{CallStart, Former, NextShown, OwnMove, Pending, Refused, Task, TaskSaid, UnderWay};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]

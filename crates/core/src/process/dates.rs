@@ -10,7 +10,8 @@
 //! | time that a client needs | «3 дня», «неделю», «дней 5» ([`Reader::term`]) | «2-3 дня», «до отпуска» |
 //!
 //! Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the past is left out. A time of day
-//! beside which a number or a word of time was not read («в январе в 13») is unclear, too: it never means today.
+//! beside which a number or a word of time was not read («в январе в 13») is unclear, too: it never means today. So is
+//! one of two that are offered: «завтра или в пятницу».
 //! Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
 
 mod ahead;

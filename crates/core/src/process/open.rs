@@ -30,6 +30,20 @@ pub struct Task {
     /// What we had written before the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<Former>,
+    /// What its text says beside the order's own facts, so that it can be written again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Box<TaskSaid>>,
+}
+
+/// What a task was given to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSaid {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<At>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub more: String,
 }
 
 /// What our own earlier write said, and when we replaced it: its webhook may come late.

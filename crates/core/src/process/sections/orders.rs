@@ -138,6 +138,7 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
         d.request(Request::Reroute { before: Box::new(before.clone()) });
     }
     changes(d, facts, &before);
+    d.tell_sums(&before);
     if before.author.is_none() && d.case.order.author == Some(Author::Manager) {
         d.request(Request::MadeByManager);
     }
