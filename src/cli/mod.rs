@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::{Value, json};
 
 use crate::app::{Bridge, Options, Time};
 use crate::clock::DrivenClock;
@@ -186,6 +187,9 @@ enum DeadAction {
         /// Maximum number of lines.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
         max: u16,
+        /// One JSON object: `total`, and `letters` with id, at, order, why, folded.
+        #[arg(long)]
+        json: bool,
     },
     /// One dead letter with its body. Bodies contain personal data.
     Show { school: String, id: String },
@@ -377,9 +381,13 @@ async fn dead(args: Dead) -> Result<(), Stop> {
         found.ok_or(format!("no dead letter {id} in {school}"))
     };
     match &args.action {
-        DeadAction::List { max, .. } => {
+        DeadAction::List { max, json, .. } => {
             let letters = store.dead(&school, (*max).into()).await.map_err(|error| error.to_string())?;
             let all = store.counts(&school).await.map_err(|error| error.to_string())?.dead;
+            if *json {
+                let letters: Vec<Value> = letters.iter().map(as_json).collect();
+                return out::line(json!({ "total": all, "letters": letters }));
+            }
             letters.iter().try_for_each(|letter| out::line(line(letter)))?;
             if letters.iter().any(|letter| letter.folded > 0) {
                 out::line(format_args!("{FOLDED}"))?;
@@ -438,6 +446,11 @@ async fn visit(school: &str, store: &StoreArgs, config: &Config) -> Result<(Scho
 
 /// What to do about entries that were only counted.
 const FOLDED: &str = "Of entries with one reason a thousand a day become letters (of orders that GetCourse does not have, twenty), the rest is counted in in-more-…: mend the reason, then retry the letters with it that are kept whole. What the counted ones said of orders, leads and calls, reconciliation reads within its look_back_min; what it does not read, their sender has to send again.";
+
+fn as_json(letter: &DeadLetter) -> Value {
+    let DeadLetter { id, at, why, order, body: _, folded } = letter;
+    json!({ "id": id, "at": at, "order": order, "why": why, "folded": folded })
+}
 
 fn line(letter: &DeadLetter) -> String {
     let order = letter.order.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);

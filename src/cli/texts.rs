@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::check::unusable;
 use crate::config::{Config, Files};
@@ -28,7 +29,11 @@ pub struct Options {
 #[derive(Subcommand)]
 enum Action {
     /// Every text and phrase: name, own or shipped, month of review, owner, file, title.
-    List,
+    List {
+        /// A JSON array of objects: name, kind, own, file, title; review and owner of texts.
+        #[arg(long)]
+        json: bool,
+    },
     /// The source of one, ready to be saved in a school's folder `texts`.
     Show { name: String },
     /// One with an example for every variable.
@@ -46,7 +51,8 @@ pub fn run(options: &Options) -> Result<(), Stop> {
         Some(school) => of_school(options, school)?,
     };
     let text = match &options.action {
-        Action::List => list(&library),
+        Action::List { json: true } => format!("{}\n", as_json(&library)),
+        Action::List { json: false } => list(&library),
         Action::Show { name } => match find(&library, name)? {
             Found::Text(text) => text.source.clone(),
             Found::Phrase(phrase) => shown(name, phrase),
@@ -85,18 +91,20 @@ fn find<'l>(library: &'l Library, name: &str) -> Result<Found<'l>, Stop> {
     })
 }
 
+/// The texts by kind, those of the school last.
+fn groups(library: &Library) -> Vec<(&'static str, Vec<TextId>)> {
+    let shipped = [("letters", LETTERS), ("tasks", TASKS), ("scripts", SCRIPTS), ("parts", PARTS)];
+    let own = library.texts().map(|(name, _)| TextId::from(name));
+    let own = own.filter(|name| matches!(name, TextId::Own(_))).collect();
+    let shipped = shipped.into_iter().map(|(title, names)| (title, names.to_vec()));
+    shipped.chain([("of the school", own)]).filter(|(_, names)| !names.is_empty()).collect()
+}
+
 fn list(library: &Library) -> String {
     let mut out = String::new();
-    let shipped = [("letters", LETTERS), ("tasks", TASKS), ("scripts", SCRIPTS), ("parts", PARTS)];
-    for (title, names) in shipped {
+    for (title, names) in groups(library) {
         let _ = writeln!(out, "{title}");
         names.iter().for_each(|name| text_line(&mut out, library, name));
-    }
-    let own = library.texts().map(|(name, _)| TextId::from(name));
-    let own: Vec<TextId> = own.filter(|name| matches!(name, TextId::Own(_))).collect();
-    if !own.is_empty() {
-        let _ = writeln!(out, "of the school");
-        own.iter().for_each(|name| text_line(&mut out, library, name));
     }
     let _ = writeln!(out, "phrases");
     for (name, phrase) in library.phrases() {
@@ -105,20 +113,43 @@ fn list(library: &Library) -> String {
     out
 }
 
+fn as_json(library: &Library) -> Value {
+    let of_text = |kind: &str, id: &TextId| {
+        let (name, text) = library.texts().find(|(known, _)| *known == id.name())?;
+        let (review, title) = (review(text), title(library, id));
+        let Text { shipped, file, head, .. } = text;
+        Some(json!({ "name": name, "kind": kind, "own": !shipped, "review": review, "owner": head.owner,
+            "file": file, "title": title }))
+    };
+    let groups = groups(library);
+    let texts = groups.iter().flat_map(|(kind, ids)| ids.iter().filter_map(|id| of_text(kind, id)));
+    let phrases = library.phrases().map(|(name, phrase)| {
+        json!({ "name": name, "kind": "phrases", "own": !phrase.shipped, "file": phrase.file, "title": phrase.words })
+    });
+    texts.chain(phrases).collect()
+}
+
 fn text_line(out: &mut String, library: &Library, name: &TextId) {
     let Some((_, text)) = library.texts().find(|(known, _)| *known == name.name()) else { return };
+    let (review, title) = (review(text), title(library, name));
+    let (name, whose, owner, file) = (name.name(), whose(text.shipped), &text.head.owner, &text.file);
+    let _ = writeln!(out, "  {name:<27} {whose:<7}  {review}  {owner}  {file}  {title}");
+}
+
+fn review(text: &Text) -> String {
     let (year, month) = text.head.review;
-    let body = library.render(name, &Vars::full_example()).body;
-    let title = match library.title(name) {
-        none if none == name.name() => body.lines().next().unwrap_or_default(),
-        title => title,
-    };
-    let (whose, owner, file) = (whose(text.shipped), &text.head.owner, &text.file);
-    let _ = writeln!(
-        out,
-        "  {name:<27} {whose:<7}  {year}-{month:02}  {owner}  {file}  {title}",
-        name = name.name()
-    );
+    format!("{year}-{month:02}")
+}
+
+/// The title, else the first line.
+fn title(library: &Library, name: &TextId) -> String {
+    match library.title(name) {
+        none if none == name.name() => {
+            let body = library.render(name, &Vars::full_example()).body;
+            body.lines().next().unwrap_or_default().to_owned()
+        }
+        title => title.to_owned(),
+    }
 }
 
 fn whose(shipped: bool) -> &'static str {

@@ -11,7 +11,7 @@ use super::typed_in_crm;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
-use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
+use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange, Unusable};
 use crate::process::{
     At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, ReadBack,
     RefusalReason, Stage, TaskId,
@@ -131,6 +131,14 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
     if facts.manager.is_none() {
         facts.manager =
             manager(school, seen.manager_id, seen.manager_email.as_deref(), seen.manager_name.as_deref());
+        // A number says nobody where no file holds numbers.
+        let has_numbers = || school.process.roster.iter().any(|manager| manager.getcourse.is_some());
+        let is_named = seen.manager_email.is_some()
+            || seen.manager_name.is_some()
+            || (seen.manager_id.is_some() && has_numbers());
+        if is_named && facts.manager.is_none() {
+            facts.unusable.insert(Unusable::Manager);
+        }
     }
     if !seen.unclear.is_empty() {
         tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");

@@ -2,6 +2,7 @@
 //! first mistake and never repeats a secret. Enter at [`Findings`].
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
@@ -11,6 +12,10 @@ use crate::secret::SecretSource;
 
 /// The highest allowed rate for any platform, in requests per second.
 pub const RATE_MAX: f64 = 50.0;
+
+/// Letters of a host's name, and of one part of it (RFC 1035).
+const NAME_MAX: usize = 253;
+const LABEL_MAX: usize = 63;
 
 /// Collects the mistakes of one file.
 pub struct Complaints<'a> {
@@ -87,12 +92,38 @@ pub fn address_fault(address: &str) -> Option<(String, &'static str)> {
     if !url.username().is_empty() || url.password().is_some() {
         return Some(("the address holds a name or password".to_owned(), allowed));
     }
+    if let Some(wrong) = url.host_str().and_then(host_fault) {
+        return Some((wrong, allowed));
+    }
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(address));
     if !safe {
         return Some((format!("`{address}` is not https"), allowed));
     }
     let bare = url.query().is_none() && url.fragment().is_none() && url.path().trim_matches('/').is_empty();
     (!bare).then(|| (format!("`{address}` goes on behind the host"), allowed))
+}
+
+/// Why nothing in the net can have this name; `None` if it can be one, or is an IP address.
+pub fn host_fault(host: &str) -> Option<String> {
+    if host.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    let name = match Host::parse(host) {
+        Ok(Host::Domain(name)) => name,
+        Ok(_) => return None,
+        Err(_) => return Some(format!("`{host}` is no name of a host")),
+    };
+    let mut labels = name.split('.');
+    let wrong = labels.find_map(|label| match label {
+        "" => Some("two dots, or one at an end"),
+        _ if label.len() > LABEL_MAX => Some("a part of more than 63 letters"),
+        _ if label.starts_with('-') || label.ends_with('-') => Some("a part that begins or ends with `-`"),
+        _ if label.contains('_') => Some("`_`"),
+        _ if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => Some("a sign"),
+        _ => None,
+    });
+    let wrong = wrong.or((name.len() > NAME_MAX).then_some("more than 253 letters"));
+    wrong.map(|wrong| format!("no host is named `{host}`: {wrong}"))
 }
 
 /// Whether others reach the bridge at this address.
@@ -114,4 +145,23 @@ pub fn is_loopback(address: &str) -> bool {
 pub fn repeated<T: Ord + Clone>(values: impl Iterator<Item = T>) -> BTreeSet<T> {
     let mut seen = BTreeSet::new();
     values.filter(|value| !seen.insert(value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_cannot_be_is_told_so() {
+        for host in ["smtp.example.ru", "localhost", "школа.рф", "127.0.0.1", "::1", "[::1]", "a-1.example"]
+        {
+            assert_eq!(host_fault(host), None, "{host}");
+        }
+        let long = "a".repeat(LABEL_MAX + 1);
+        for host in
+            ["my_school.ru", "-a.ru", "a-.ru", "a..ru", "a.ru.", "a b.ru", "", &long, &"a.".repeat(127)]
+        {
+            assert!(host_fault(host).is_some(), "{host}");
+        }
+    }
 }

@@ -141,6 +141,10 @@ async fn texts_are_listed_shown_and_filled_in() {
     )
     .await;
     assert!(!list.contains(" own "), "{list}");
+    let told = check(&[&["list", "--json"], &nowhere[..]].concat(), &["\"payment.won\""]).await;
+    let told: Vec<serde_json::Value> = serde_json::from_str(&told).expect("JSON");
+    let invoice = told.iter().find(|text| text["name"] == "invoice").expect("it is listed");
+    assert_eq!((&invoice["kind"], &invoice["review"]), (&"letters".into(), &"2027-06".into()), "{invoice}");
     let source = check(&["show", "invoice"], &["purpose: transactional", "{% if more %}"]).await;
     check(&["show", "payment.won"], &["# variables: sum", "[payment]\nwon = \""]).await;
     check(&["render", "task_call"], &["Мария Кузнецова", "24.11 11:00"]).await;
@@ -245,6 +249,10 @@ async fn dead_letters_are_listed_newest_first_with_how_many_more_there_are() {
     let places: Vec<u64> = ids.iter().filter_map(|id| id.strip_prefix("in-")?.parse().ok()).collect();
     assert!(places.len() == 3 && places.is_sorted_by(|newer, older| newer > older), "{all}");
     assert!(all.ends_with("3 dead letter(s)\n"), "{all}");
+    let told = bench.run(&["dead", "list", "rost", "--max", "2", "--json"]).await.out();
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((&told["total"], &told["letters"][0]["id"]), (&3.into(), &ids[0].into()), "{told}");
+    assert_eq!(told["letters"].as_array().map(Vec::len), Some(2), "{told}");
     let newest = bench.run(&["dead", "list", "rost", "--max", "1"]).await.out();
     let lines: Vec<&str> = newest.lines().collect();
     assert_eq!(lines.len(), 2, "{newest}");

@@ -163,6 +163,14 @@ fn a_slip_in_what_a_route_is_for_is_told() {
     school("to = \"olga\"", "to = \"oleg\"", "routes.ads.task.to", "olga, pavel");
     school("minutes = 15", "minutes = 5000", "routes.ads.task.minutes", "at most 720");
     school("minutes = 15", "minute = 15", "routes.ads.task.minute", "`minutes`");
+    school(
+        "offer in [",
+        "offer in '5512874,5512875' and offer in [",
+        "routes.ads.when",
+        "`offer in ['5512874', '5512875']`",
+    );
+    school("cost_sum >= 50000", "line == '84955550000'", "routes.ads.when", "`+74955550000`");
+    school("line = \"+74955550000\"", "line = \"84955550000\"", "routes.line.line", "+74955550000");
     school("tags = [\"звонок\"]", "price = \"cost_sum > 5\"", "routes.line.price", "not a number");
     school("{object.deal_utm_source}", "a&b", "getcourse.variables.utm_source", "a fixed text");
     school("{ utm_source = \"{o", "{ utmsource = \"{o", "getcourse.variables.utmsource", "unknown field");
@@ -303,6 +311,22 @@ fn a_slip_among_answers_days_and_platforms_is_told() {
 }
 
 #[test]
+fn a_host_that_cannot_be_is_told() {
+    for (host, wrong) in [
+        ("moya_shkola.getcourse.ru", "`_`"),
+        ("shkola-.getcourse.ru", "begins or ends with `-`"),
+        ("shkola..getcourse.ru", "two dots"),
+        ("shkola.getcourse.ru.", "two dots, or one at an end"),
+        ("sh*kola.getcourse.ru", "a sign"),
+    ] {
+        let mut files = example();
+        let text = files.texts_mut().get_mut(SCHOOL).expect("the example");
+        *text = text.replace("http://127.0.0.1:18082", &format!("https://{host}"));
+        told(&load(&files).expect_err(host), SCHOOL, "getcourse.url", wrong);
+    }
+}
+
+#[test]
 fn a_slip_in_the_process_is_told() {
     let process = |from, to, key, words| check(slip(PROCESS, from, to), PROCESS, key, words);
     process("pause_minutes", "pause_minute", "arrival.pause_minute", "`pause_minutes`");
@@ -399,6 +423,8 @@ fn what_works_but_is_hardly_meant_is_a_warning() {
     school("extension = \"103\"\n", "", "managers.pavel.extension", "not recognised");
     school("new = 66104106, ", "", "amocrm.pipelines.sales.stages", "credit, line, rest");
     school("name = \"rest\"", "name = \"rest\"\noffers = [\"7\"]", "routes", "no route takes");
+    school("and cost_sum >= 50000", "or cost_sum >= 0", "routes.ads.when", "whatever the order is");
+    school("cost_sum >= 50000", "offer == '7'", "routes.ads.when", "no order fits it");
     let text = "schools/rost/texts/first_day.txt";
     check(&[slip(text, "review: 2027-06", "review: 2026-10")], text, "review", "2026-10");
     check(

@@ -66,6 +66,24 @@ fn what_waited_for_a_denied_account_survives_the_next_fault() {
     );
 }
 
+/// The account is moved for an hour, and says so to everything: also to reads, which would find no lead, and to changes
+/// of a lead, which would be given up.
+#[test]
+fn an_account_that_is_moved_is_waited_for() {
+    let answers =
+        |setup: &mut Setup| setup.faults.amocrm.kinds = vec![RequestFault::Missing, RequestFault::Locked];
+    play(&School::changed(|_, text| text), PEOPLE, answers, async |world| {
+        for wait_h in [0, 1, 25, 24] {
+            world.run_for(TimeDelta::hours(wait_h)).await;
+            world.sandbox().faults_mut().amocrm.per_mille = 1_000;
+            world.run_for(TimeDelta::hours(1)).await;
+            world.sandbox().faults_mut().amocrm.per_mille = 0;
+        }
+        world.run_for(TimeDelta::hours(2)).await;
+        everything_was_done(world).await;
+    });
+}
+
 /// Twelve orders of one minute and an account so slow that their writes leave together; the lead of one of
 /// them has been deleted, without a webhook.
 #[test]

@@ -149,6 +149,7 @@ proptest! {
             let _ = condition::holds(&text, &Facts::default());
             let _ = condition::number(&text, Some(24_900.0));
             let _ = condition::needed(&text);
+            let _ = condition::always(&text);
             let _ = (condition::faults(&text), condition::price_faults(&text));
         }
     }

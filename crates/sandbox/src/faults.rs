@@ -104,6 +104,11 @@ impl Outage {
 /// How a request fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RequestFault {
+    /// The account is moved or mended: so it answers to everything.
+    #[serde(rename = "404")]
+    Missing,
+    #[serde(rename = "423")]
+    Locked,
     #[serde(rename = "429")]
     TooMany,
     #[serde(rename = "500")]

@@ -152,6 +152,11 @@ impl World {
                 429,
                 &json!({"name": "Service Unavailable", "message": "Rate limit exceeded.", "code": 0, "status": 429}),
             ),
+            RequestFault::Missing => WireAnswer::json(
+                404,
+                &json!({"title": "Not Found", "status": 404, "detail": "Account not found"}),
+            ),
+            RequestFault::Locked => WireAnswer::html(423, "Locked"),
             RequestFault::ServerError => WireAnswer::html(500, "Internal Server Error"),
             RequestFault::BadGateway => WireAnswer::html(502, "Bad Gateway"),
             RequestFault::Unavailable => WireAnswer::html(503, "Service Temporarily Unavailable"),

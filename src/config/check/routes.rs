@@ -29,6 +29,10 @@ pub(super) fn routes(draft: &Draft, findings: &mut Findings) {
             }
         }
         if let Some(line) = &route.line {
+            let told = condition::told_line(line);
+            if told != *line {
+                findings.wrong.add(key("line"), "calls never tell the line so", format!("\"{told}\""));
+            }
             if let Some(other) = lines.get(&**line) {
                 let why = format!("the line is taken by the route «{other}» already");
                 findings.wrong.add(key("line"), why, "one route for a line, the last of those with it");
@@ -177,6 +181,15 @@ fn conditions(route: &Route, findings: &mut Findings) {
     for (field, (why, allowed)) in found {
         findings.wrong.add(format!("routes.{}.{field}", route.name), why, allowed);
     }
+    let sound = route.when.as_ref().filter(|when| condition::faults(when).is_empty());
+    let (why, allowed) = match sound.and_then(|when| condition::always(when)) {
+        Some(true) => {
+            ("it holds whatever the order is", "a comparison that only some orders fit, or no `when`")
+        }
+        Some(false) => ("no order fits it", "a comparison that some orders fit"),
+        None => return,
+    };
+    findings.warn.add(format!("routes.{}.when", route.name), why, allowed);
 }
 
 /// G10: what a route sets is a value of a dictionary. A template is filled in later; a value that the

@@ -281,6 +281,9 @@ async fn the_manager_of_an_order_is_known_by_id_then_address_then_name() {
         let aims = known.aims(Signal::OrderSeen(Box::new(seen))).await.aims;
         let [Aim { event: Event::Order(facts), .. }] = &aims[..] else { panic!("{aims:?}") };
         assert_eq!(facts.manager.as_ref().map(ManagerId::as_str), expected, "{id:?} {email:?} {name:?}");
+        // L10: one of no file is told.
+        let is_unknown = expected.is_none() && name.is_some();
+        assert_eq!(facts.unusable.contains(&Unusable::Manager), is_unknown, "{id:?} {email:?} {name:?}");
     }
 }
 

@@ -99,6 +99,8 @@ pub fn classify(repeat: RepeatSafety, answer: Result<Response, NoResponse>) -> V
             why: "amoCRM answers 429: too many requests".to_owned(),
             after_ms: response.retry_after_ms().or(Some(AFTER_TOO_MANY_MS)),
         }),
+        // The account is moved, locked or mended: nothing was done, and nothing is said of the request.
+        410 | 421 | 423 | 425 => Verdict::Fault(Fault::later(format!("amoCRM answers {status}"))),
         408 | 500..=599 => Verdict::Fault(unknown(repeat, &format!("amoCRM answers {status}"))),
         _ => Verdict::Reply(Reply::Rejected(Rejection {
             status,
@@ -171,6 +173,8 @@ mod tests {
         check(answer(403, "<html>"), "denied", "denied");
         check(answer(403, "{\"status\":403}"), "denied", "denied");
         check(answer(404, "<html>"), "rejected", "rejected");
+        check(answer(410, "<html>"), "later", "later");
+        check(answer(423, "{\"status\":423}"), "later", "later");
         check(answer(429, "<html>"), "later", "later");
         check(answer(500, "<html>"), "later", "unclear");
         check(answer(504, ""), "later", "unclear");

@@ -1,7 +1,7 @@
 //! Requests to the account's REST API: address, token, body, and the class of the answer. Never paces itself
 //! (the HTTP port does) and never follows a link of an answer. It refreshes a refused token once, and once
-//! the account has been denied it does not send requests that were already waiting. Enter at
-//! [`AmoClient::send`].
+//! the account has been denied it does not send requests that were already waiting. It believes no single 404, which
+//! an account that is moved or mended answers to everything. Enter at [`AmoClient::send`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +13,9 @@ use crate::platform::Fault;
 use crate::platform::http::{BudgetRequest, Granted, Http, Request};
 use crate::process::Urgency;
 use crate::secret::Secret;
+
+/// What every account answers while it works.
+pub(super) const ACCOUNT: &str = "/api/v4/account";
 
 pub(super) const USER_AGENT: &str = concat!("dozvon/", env!("CARGO_PKG_VERSION"));
 
@@ -144,6 +147,27 @@ impl AmoClient {
     }
 
     async fn settle(&self, call: &Call) -> Result<Reply, Fault> {
+        match self.signed(call).await? {
+            Reply::Rejected(rejection) if rejection.status == 404 && !call.path.starts_with(ACCOUNT) => {
+                self.asked_again(call).await
+            }
+            reply => Ok(reply),
+        }
+    }
+
+    /// What a 404 names is missing if the account answers and a second request says the same.
+    async fn asked_again(&self, call: &Call) -> Result<Reply, Fault> {
+        let account = Call::get(ACCOUNT, &[], call.urgency).for_deliveries(0);
+        self.turn(Self::budget_request(&account)).await?;
+        if let Reply::Rejected(rejection) = self.signed(&account).await? {
+            return Err(Fault::later(format!("amoCRM answers {} for the account, too", rejection.status)));
+        }
+        self.turn(Self::budget_request(call)).await?;
+        self.signed(call).await
+    }
+
+    /// One request; a second one with another token if the first was refused.
+    async fn signed(&self, call: &Call) -> Result<Reply, Fault> {
         let token = self.tokens.token().await?;
         let verdict = match self.attempt(call, &token).await {
             Verdict::TokenRefused => {
@@ -249,6 +273,22 @@ mod tests {
         };
         assert_eq!(seen.iter().map(sent).collect::<Vec<_>>(), expected);
         reply
+    }
+
+    #[test]
+    fn a_404_counts_only_while_the_account_answers() {
+        const LEAD: &str = "/api/v4/leads/1";
+        let gone = |path| get(path, 404, json!({ "title": "Not Found", "status": 404 }));
+        let there = |path| get(path, 200, json!({ "id": 1 }));
+        let read = |script| {
+            let client = AmoClient::new(BASE, Script::new(script), Arc::new(Tokens(Mutex::new(1))));
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(client.read(&Call::get(LEAD, &[], Urgency::Usual)))
+        };
+        assert!(matches!(read(vec![gone(LEAD), gone(ACCOUNT)]), Err(Fault::Later { .. })));
+        let back = read(vec![gone(LEAD), there(ACCOUNT), there(LEAD)]);
+        assert_eq!(back, Ok(Some(json!({ "id": 1 }))));
+        assert_eq!(read(vec![gone(LEAD), there(ACCOUNT), gone(LEAD)]), Ok(None));
     }
 
     #[test]

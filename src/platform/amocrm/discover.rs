@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::card::{list, number, page, text};
-use super::client::{AmoClient, Call};
+use super::client::{ACCOUNT, AmoClient, Call};
 use crate::platform::Fault;
 use crate::process::Urgency;
 
@@ -77,7 +77,7 @@ pub struct Field {
 /// Reads everything. The token must belong to an administrator: users are hidden from others.
 pub async fn discover(client: &AmoClient) -> Result<Found, Fault> {
     let asked = [("with", "task_types,datetime_settings")];
-    let account = read(client, "/api/v4/account", &asked).await?;
+    let account = read(client, ACCOUNT, &asked).await?;
     // Nothing is compared with a page that is none of an account.
     let account_id =
         number(&account["id"]).ok_or_else(|| Fault::never("there is no account at this address"))?;
@@ -141,7 +141,7 @@ impl Found {
 
 /// Whether the account lets us in at all, whatever the user may do in it.
 pub async fn is_open(client: &AmoClient) -> Result<(), Fault> {
-    read(client, "/api/v4/account", &[]).await.map(|_| ())
+    read(client, ACCOUNT, &[]).await.map(|_| ())
 }
 
 async fn read(client: &AmoClient, path: &str, query: &[(&str, &str)]) -> Result<Value, Fault> {

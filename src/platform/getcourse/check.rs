@@ -55,11 +55,7 @@ fn link_hosts(settings: &Settings, findings: &mut Findings) {
     for host in &settings.link_hosts {
         let bare = host.trim().trim_start_matches("https://").trim_start_matches("http://");
         let bare = bare.split(['/', ':']).next().unwrap_or_default().trim_start_matches("*.").to_lowercase();
-        let is_host = |host: &str| {
-            host.contains('.')
-                && host.split('.').all(|label| !label.is_empty())
-                && host.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '.')
-        };
+        let is_host = |host: &str| host.contains('.') && check::host_fault(host).is_none();
         if SHARED.contains(&bare.as_str()) {
             let allowed = "the school's own name, \"school.getcourse.ru\"";
             findings.wrong.add("getcourse.link_hosts", format!("`{host}` is shared by all schools"), allowed);

@@ -10,7 +10,7 @@ use super::{Payments, Settings, dates, payments, status, text};
 use crate::bounded::{self, REQUEST};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
-use crate::process::event::{Author, ClientFacts, OrderFacts};
+use crate::process::event::{Author, ClientFacts, OrderFacts, Unusable};
 use crate::process::{Money, Phone, Status};
 use crate::signal::{SeenOrder, Signal};
 
@@ -50,6 +50,7 @@ impl Reading<'_> {
             unclear.push("letters that are not in UTF-8".to_owned());
         }
         let sums = self.sums(&mut unclear);
+        let is_unread = unclear.iter().any(|field| field == "payed");
         let stated = self.value("status").map(|word| status::parse(&word));
         if matches!(stated, Some(Status::Unknown(_))) {
             unclear.push("status".to_owned());
@@ -76,6 +77,7 @@ impl Reading<'_> {
             source: self.source(),
             confirmed: self.confirmed,
             trusted: false,
+            unusable: is_unread.then_some(Unusable::Paid).into_iter().collect(),
             client: self.client(&mut unclear),
         };
         let manager_email = self.value("manager_email").and_then(|email| parse_email(&email));

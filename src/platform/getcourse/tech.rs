@@ -11,7 +11,7 @@ use super::{dates, decode, status, text};
 use crate::bounded::{self, EVENT, Unread};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
-use crate::process::event::{ClientFacts, OrderFacts};
+use crate::process::event::{ClientFacts, OrderFacts, Unusable};
 use crate::process::{At, Money, Phone, Status};
 use crate::signal::{SeenOrder, Signal};
 
@@ -93,6 +93,7 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
         Some(Money::new(amount.minor, amount.currency.unwrap_or(&currency)))
     };
     let (cost, paid) = (sum("cost"), sum("payed_value"));
+    let is_unread = unclear.iter().any(|field| field == "payed_value");
     let manager_email = text_or_number(field(deal, "manager_email")).and_then(|email| parse_email(&email));
     let facts = OrderFacts {
         gc_id: Some(gc_id),
@@ -105,6 +106,7 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
         cost,
         paid,
         payment_link: text_or_number(field(deal, "payment_link")).filter(|link| link.starts_with("http")),
+        unusable: is_unread.then_some(Unusable::Paid).into_iter().collect(),
         client: ClientFacts { gc_user: buyer, ..ClientFacts::default() },
         ..OrderFacts::default()
     };

@@ -22,6 +22,8 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     }
     if settings.host.trim().is_empty() {
         findings.wrong.add("mail.host", "empty", "the name of the mail server");
+    } else if let Some(wrong) = check::host_fault(&settings.host) {
+        findings.wrong.add("mail.host", wrong, "the name of the mail server: smtp.example.ru");
     }
     if settings.port == 0 {
         findings.wrong.add(

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use dozvon::process::command::{BOUNCED, NO_ORDER};
 use dozvon::process::event::{
-    Answer, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached, SameWay, TaskChange,
+    Answer, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached, SameWay,
+    TaskChange, Unusable,
 };
 use dozvon::process::{At, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, TaskId};
 use serde::Deserialize;
@@ -84,6 +85,7 @@ struct ShortOrder {
     confirmed: toml::Value,
     /// Confirmed by the school's setting alone.
     trusted: toml::Value,
+    unusable: BTreeSet<Unusable>,
     name: Option<String>,
     phone: Option<String>,
     email: Option<String>,
@@ -114,6 +116,7 @@ impl Default for ShortOrder {
             source: BTreeMap::new(),
             confirmed: toml::Value::Boolean(true),
             trusted: toml::Value::Boolean(false),
+            unusable: BTreeSet::new(),
             name: Some("Мария".to_owned()),
             phone: Some("8 900 555-01-01".to_owned()),
             email: Some("maria@client.example".to_owned()),
@@ -162,6 +165,7 @@ impl ShortOrder {
             source: self.source,
             confirmed: self.confirmed.as_bool().unwrap_or(true),
             trusted: self.trusted.as_bool().unwrap_or(false),
+            unusable: self.unusable,
             client: person.facts(),
         })
     }

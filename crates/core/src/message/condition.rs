@@ -1,6 +1,6 @@
 //! The condition of a route (G10), one expression of the template language: `offer in ['551'] and cost_sum >=
 //! 30000`. It never chooses a route. Enter at [`holds`]; [`faults`] finds what is wrong before anything is
-//! asked, [`needed`] names its variables.
+//! asked, [`always`] whether it decides anything, [`needed`] names its variables.
 //!
 //! An order may have several offers: `offer` is each of them in turn, and one that fits is enough. What nobody has
 //! told is unknown, and not empty: it makes the condition fail, also under `not`, and the journal says so. Told is
@@ -14,7 +14,7 @@ use minijinja::{Environment, Expression, context};
 
 use super::check::{self, Flaw, Kind, Names};
 use super::template::{Source, environment};
-use super::truth;
+use super::{trials, truth};
 
 /// What is known of an order, or of an unknown caller, when its route is chosen.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -80,7 +80,7 @@ const VARIABLES: [(&str, Kind); 18] = [
 ];
 
 /// Who can have made an order.
-const AUTHORS: [&str; 2] = ["client", "manager"];
+pub(super) const AUTHORS: [&str; 2] = ["client", "manager"];
 
 /// Letters of a condition.
 const LETTERS_MAX: usize = 2000;
@@ -115,6 +115,21 @@ pub fn number(expression: &str, cost_sum: Option<f64>) -> Option<f64> {
     let facts = Facts { cost_sum, ..Facts::default() };
     let value = environment().compile_expression(expression).ok()?.eval(variables(&facts, "")).ok()?;
     f64::try_from(value).ok().filter(|number| number.is_finite() && *number >= 0.0)
+}
+
+/// What a condition says of every order, if it says the same of all; `None` if it decides something, or nobody can tell.
+pub fn always(when: &str) -> Option<bool> {
+    let mut said = trials::of(when, &needed(when))?.into_iter().map(|facts| holds(when, &facts).ok());
+    let first = said.next()??;
+    said.all(|one| one == Some(first)).then_some(first)
+}
+
+/// A line of ours as calls tell it: `+74955550000`; a trunk keeps its name.
+pub fn told_line(typed: &str) -> String {
+    let is_number = typed.chars().all(|one| one.is_ascii_digit() || " +-()".contains(one));
+    let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
+    let national = digits.strip_prefix(['7', '8']).filter(|national| is_number && national.len() == 10);
+    national.map_or_else(|| typed.to_owned(), |national| format!("+7{national}"))
 }
 
 /// All mistakes of a condition: what is wrong, and what is allowed.
@@ -215,7 +230,8 @@ fn has_lone_sign(source: &str) -> bool {
 
 fn names() -> Names {
     let known = VARIABLES.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
-    Names { known, open: Some("source."), values: BTreeMap::from([("author", AUTHORS.to_vec())]) }
+    let forms = BTreeMap::from([("line", told_line as fn(&str) -> String)]);
+    Names { known, open: Some("source."), values: BTreeMap::from([("author", AUTHORS.to_vec())]), forms }
 }
 
 /// The engine's own words; they may repeat a part of the condition, never a value.
@@ -344,7 +360,64 @@ mod tests {
         wrong("offer | nofilter", "unknown filter");
         wrong("cost_sum in 5", "cannot be evaluated");
         wrong(&"a".repeat(3000), "too long");
+        // What hides that a text is compared with a number.
+        for source in ["(source.form if source.form else 0) > 0", "source | attr('form') > 0"] {
+            wrong(source, "is a text and is compared with a number");
+        }
+        for source in ["[source.form, 0] | max > 0", "offers | first > 0", "source.form | default(0) > 0"] {
+            wrong(source, "a text is compared with a number");
+        }
+        wrong(
+            "offer in '5512874,5512875'",
+            "among the letters of one text | a list: `offer in ['5512874', '5512875']`",
+        );
+        wrong("author in ('client', 'admin')", "`author` is never `admin`");
+        wrong("line == '84955550000'", "`line` is never written `84955550000` | `+74955550000`");
+        wrong("line in ['8 (495) 555-00-00', 'trunk']", "`+74955550000`");
+        assert_eq!(faults("line == '' or line in ['+74955550000', 'trunk'] or '495' in line"), []);
         assert_eq!(faults("offer in ['1'] and source.any_label and cost_sum > 5 and 'a' in tags"), []);
+    }
+
+    #[test]
+    fn what_holds_always_or_never_decides_nothing() {
+        for when in [
+            "true",
+            "offer or true",
+            "cost_sum >= 0",
+            "(offer == '1', cost_sum > 5)",
+            "offer != '1' or cost_sum != 5 or offer == '1'",
+            "author in ['client', 'manager']",
+            "'a' in tags or 'a' not in tags",
+        ] {
+            assert_eq!(always(when), Some(true), "{when}");
+        }
+        for when in [
+            "offer == '1' and offer == '2'",
+            "cost_sum > 50000 and cost_sum < 30000",
+            "cost_sum < 0",
+            "line == '+74955550000' and offer == '1'",
+            "source.utm_medium == 'cpc' and source.utm_medium == 'CPC'",
+            "source.city | lower == 'Тверь'",
+        ] {
+            assert_eq!(always(when), Some(false), "{when}");
+        }
+        for when in [
+            "offer in ['5512874'] and source.utm_medium == 'cpc' and cost_sum >= 30000",
+            "'77' in offers and '78' not in offers and '79' in offers",
+            "not source.promocode",
+            "line == '+74955550000'",
+            "line and not source.promocode",
+            "'курс' in positions | lower and 'дизайн' in positions",
+            "source.utm_campaign is startingwith 'a'",
+            "source.city | title == 'Тверь'",
+            "positions | length > 50",
+            "offer | int > 5000",
+            "tags | length > 1",
+            "source",
+            "not (",
+        ] {
+            assert_eq!(always(when), None, "{when}");
+        }
     }
 
     #[test]

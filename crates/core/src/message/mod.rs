@@ -10,5 +10,6 @@ pub mod phrase;
 mod sample;
 mod template;
 pub mod text;
+mod trials;
 mod truth;
 pub mod vars;

@@ -156,7 +156,7 @@ fn names() -> Names {
     }
     let letters: Vec<&str> = LETTERS.iter().map(TextId::name).collect();
     let lists = ["letters", "leaving", "doubtful"].map(|list| (list, letters.clone()));
-    Names { known, open: Some("order.source."), values: lists.into() }
+    Names { known, open: Some("order.source."), values: lists.into(), ..Names::default() }
 }
 
 /// The variables for the engine. Destructured field by field, so that forgetting a new one does not compile.

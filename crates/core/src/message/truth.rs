@@ -28,7 +28,9 @@ fn weigh(words: &[Word<'_>], whole: &str, ask: &mut dyn FnMut(&str) -> Option<bo
     }
     match words {
         [(Token::Ident("not"), _), rest @ ..] if !is_choice => weigh(rest, whole, ask).map(|known| !known),
-        [(Token::ParenOpen, _), inside @ .., (Token::ParenClose, _)] if is_closed(inside) => {
+        [(Token::ParenOpen, _), inside @ .., (Token::ParenClose, _)]
+            if is_closed(inside) && !is_tuple(inside) =>
+        {
             weigh(inside, whole, ask)
         }
         [(_, first), ..] => {
@@ -54,6 +56,11 @@ fn depths<'w>(words: &'w [Word<'_>]) -> impl Iterator<Item = i32> + 'w {
 /// The brackets of these words open and close among themselves.
 fn is_closed(words: &[Word<'_>]) -> bool {
     depths(words).all(|depth| depth >= 0) && depths(words).last().unwrap_or(0) == 0
+}
+
+/// A comma parts them: brackets around them make one value of both.
+fn is_tuple(words: &[Word<'_>]) -> bool {
+    words.iter().zip(depths(words)).any(|((word, _), depth)| depth == 0 && matches!(word, Token::Comma))
 }
 
 /// The places of a word outside of brackets.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::command::TaskKind;
-use super::event::{Author, OrderFacts, Outcome};
+use super::event::{Author, OrderFacts, Outcome, Unusable};
 use super::timers::{Timer, Timers};
 use super::value::*;
 use crate::message::text::TextId;
@@ -14,7 +14,7 @@ use crate::message::text::TextId;
 pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
 pub use super::meters::Meters;
-pub use super::open::{CallStart, Former, NextShown, OwnMove, Pending, Refused, Task, UnderWay};
+pub use super::open::{CallStart, Former, NextShown, OwnMove, Pending, Refused, Task, TaskSaid, UnderWay};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +104,9 @@ pub struct Order {
     /// An unconfirmed report of a smaller sum, which is being read back (L16).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted: Option<Doubted>,
+    /// What people were told of, once, because nobody can use it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unusable: BTreeSet<Unusable>,
     /// Money was given back: the lead's price is what is paid (L16).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_refunded: bool,
@@ -238,6 +241,7 @@ impl Order {
             left: None,
             payment_link: None,
             doubted: None,
+            unusable: BTreeSet::new(),
             was_refunded: false,
             sum_change: None,
             parts_paid: 0,

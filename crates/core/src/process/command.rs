@@ -132,6 +132,8 @@ pub enum Ask {
         due: Option<At>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         responsible: Option<ManagerId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
     },
     CloseTask {
         task: TaskId,

@@ -10,7 +10,8 @@
 //! | time that a client needs | «3 дня», «неделю», «дней 5» ([`Reader::term`]) | «2-3 дня», «до отпуска» |
 //!
 //! Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the past is left out. A time of day
-//! beside which a number or a word of time was not read («в январе в 13») is unclear, too: it never means today.
+//! beside which a number or a word of time was not read («в январе в 13») is unclear, too: it never means today. So is
+//! one of two that are offered: «завтра или в пятницу».
 //! Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
 
 mod ahead;
@@ -126,8 +127,23 @@ impl Reader<'_> {
     fn phrase(&self, tokens: &Tokens, start: usize, free: usize) -> Option<(Phrase, usize)> {
         let (mut phrase, end) = self.longest(tokens, start)?;
         phrase.unclear |= phrase.is_doubted_by(tokens, start, end, free)
-            || (phrase.has_time() && tokens.says_other_zone(start, end, free, self.is_in_moscow()));
+            || (phrase.has_time() && tokens.says_other_zone(start, end, free, self.is_in_moscow()))
+            || (self.offers_another(tokens, end) && phrase.named(self).is_some());
         Some((phrase, end))
+    }
+
+    /// «Завтра или послезавтра», «в 12 или в 15»: another day or time is offered behind a phrase.
+    fn offers_another(&self, tokens: &Tokens, end: usize) -> bool {
+        let is_choice = matches!(tokens.word(end), "или" | "либо") && tokens.joins_next(end);
+        let other = tokens.behind_joints(end + 1).filter(|_| is_choice && tokens.joins_next(end - 1));
+        other.is_some_and(|other| {
+            let is_number = words::count(tokens.word(other)).is_some() && !tokens.is_quantity(other);
+            let is_figure = || tokens.is_figures(other) && tokens.is_stray(other, other, tokens.len());
+            is_number
+                || is_figure()
+                || tokens.time_word(other).is_some()
+                || self.longest(tokens, end + 1).is_some()
+        })
     }
 
     fn longest(&self, tokens: &Tokens, start: usize) -> Option<(Phrase, usize)> {

@@ -116,7 +116,19 @@ pub struct OrderFacts {
     /// Confirmed by the school's setting alone: a smaller sum or a refund is then only a hint (L16).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub trusted: bool,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unusable: BTreeSet<Unusable>,
     pub client: ClientFacts,
+}
+
+/// What a report carries and nobody can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unusable {
+    /// A paid sum that is written so that it cannot be read.
+    Paid,
+    /// A manager whom no file of the school names.
+    Manager,
 }
 
 /// An empty label says that there is none, and takes back nothing.

@@ -30,6 +30,20 @@ pub struct Task {
     /// What we had written before the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<Former>,
+    /// What its text says beside the order's own facts, so that it can be written again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Box<TaskSaid>>,
+}
+
+/// What a task was given to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSaid {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<At>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub more: String,
 }
 
 /// What our own earlier write said, and when we replaced it: its webhook may come late.
@@ -104,6 +118,9 @@ pub struct Pending {
     /// A read of the buyer, which says nothing of a payment that is told later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reads_person: bool,
+    /// The status that it sets: the order may have another one when it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
 }
 
 /// A stage that we set.
@@ -124,7 +141,7 @@ impl OwnMove {
 impl Pending {
     /// Of a command that nothing else is remembered of.
     pub fn new(ask: AskKind) -> Self {
-        Self { ask, task: None, letter: None, to: None, role: None, reads_person: false }
+        Self { ask, task: None, letter: None, to: None, role: None, reads_person: false, status: None }
     }
 }
 

@@ -127,6 +127,7 @@ fn order_at(state: &Wait, wrapped: Wrapped, now: At) -> Order {
             kept: false,
             about: None,
             former: None,
+            said: None,
         };
         order.tasks.insert(TaskId(format!("t{n}·gc-1")), task);
     }

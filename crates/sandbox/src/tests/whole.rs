@@ -52,6 +52,8 @@ fn a_seed_reproduces_a_run_with_faults() {
 #[test]
 fn faults_are_done_as_asked() {
     let cases = [
+        (RequestFault::Missing, 404, 0),
+        (RequestFault::Locked, 423, 0),
         (RequestFault::TooMany, 429, 0),
         (RequestFault::ServerError, 500, 0),
         (RequestFault::BadGateway, 502, 0),

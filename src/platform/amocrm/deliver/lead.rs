@@ -12,7 +12,7 @@ use crate::message::outside::Outside;
 use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::classify::Reply;
-use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::client::{ACCOUNT, Call};
 use crate::platform::amocrm::drop_rejected::{self, LeftOut};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::amocrm::wire::{LOST, WON};
@@ -77,8 +77,9 @@ impl AmoAttempt<'_> {
     /// names nobody.
     async fn token_user(&self) -> Result<Option<u64>, Fault> {
         let read = async || {
-            let body = self.client().read(&Call::get("/api/v4/account", &[], self.command.urgency)).await?;
-            Ok(body.and_then(|body| number(&body["current_user_id"])))
+            let body = self.client().read(&Call::get(ACCOUNT, &[], self.command.urgency)).await?;
+            let body = body.ok_or_else(|| Fault::later("amoCRM shows no account"))?;
+            Ok(number(&body["current_user_id"]))
         };
         self.courier.token_user.get_or_try_init(read).await.copied()
     }

@@ -219,8 +219,8 @@ impl AmoAttempt<'_> {
             Ask::SetTags { role, add, remove } => self.set_tags(*role, add, remove).await,
             Ask::ClearField { role, field } => self.clear_field(*role, *field).await,
             Ask::CreateTask(ask) => self.create_task(ask).await,
-            Ask::MoveTask { task, due, responsible } => {
-                self.move_task(task, *due, responsible.as_ref()).await
+            Ask::MoveTask { task, due, responsible, text } => {
+                self.move_task(task, *due, responsible.as_ref(), text.as_deref()).await
             }
             Ask::CloseTask { task, result } => self.close_task(task, result).await,
             Ask::AddNote { role, text } => self.add_note(*role, text).await,

@@ -24,17 +24,15 @@ const CALL_TYPE: u64 = 1;
 impl AmoAttempt<'_> {
     pub(super) async fn create_task(&self, ask: &CreateTask) -> Result<Receipt, Fault> {
         let lead = self.lead_id(ask.role).await?;
-        let marker = marker::task(&ask.task);
         let there = match self.tried {
             Try::First => Vec::new(),
             Try::MayBeDone => self.search().tasks(&[lead]).await?,
         };
-        if let Some(id) = marked(&there, &marker) {
+        if let Some(id) = marked(&there, &marker::task(&ask.task)) {
             return Ok(self.task_receipt(&ask.task, id));
         }
-        let room = NOTE_MAX - marker.chars().count() - 2;
         let mut task = json!({
-            "text": format!("{}\n\n{marker}", cut(&ask.text, room)),
+            "text": marked_text(&ask.text, &ask.task),
             "complete_till": self.deadline(ask.due),
             "duration": u64::from(ask.minutes) * 60,
             "entity_id": lead,
@@ -62,14 +60,18 @@ impl AmoAttempt<'_> {
         Ok(self.task_receipt(&ask.task, id))
     }
 
-    /// A new deadline, a new responsible, or both.
+    /// A new deadline, a new responsible, a new text.
     pub(super) async fn move_task(
         &self,
         task: &TaskId,
         due: Option<At>,
         responsible: Option<&ManagerId>,
+        text: Option<&str>,
     ) -> Result<Receipt, Fault> {
         let mut body = json!({});
+        if let Some(text) = text {
+            body["text"] = marked_text(text, task).into();
+        }
         if let Some(due) = due {
             body["complete_till"] = self.deadline(due).into();
         }
@@ -155,6 +157,13 @@ impl AmoAttempt<'_> {
         let links = vec![(link::task(task), id.to_string()), (link::crm_task(id), task.to_string())];
         Receipt { links, ..Default::default() }
     }
+}
+
+/// The text with its marker, by which the task is found again.
+fn marked_text(text: &str, task: &TaskId) -> String {
+    let marker = marker::task(task);
+    let room = NOTE_MAX - marker.chars().count() - 2;
+    format!("{}\n\n{marker}", cut(text, room))
 }
 
 /// The task whose text ends with the marker.

@@ -1,6 +1,7 @@
 //! What «Вызвать URL» and the Tech API send, request by request.
 
 use super::*;
+use crate::process::event::Unusable;
 
 fn hooks(settings: &str) -> GcHooks {
     GcHooks::new(toml::from_str(&format!("url = 'https://rost.getcourse.ru'\n{settings}")).unwrap())
@@ -184,6 +185,20 @@ fn a_payment_that_brings_no_sum_is_said() {
         let signals = decoded(&hooks(""), tail, query, "").unwrap();
         let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
         assert_eq!(seen.unclear, unclear, "{tail}?{query}");
+    }
+}
+
+/// L4: a sum that nobody can read is known as one, so that people are told.
+#[test]
+fn a_paid_sum_that_is_not_read_is_known() {
+    for (query, unusable) in [
+        ("order_id=7&cost=38500&payed=тысяч%20десять", vec![Unusable::Paid]),
+        ("order_id=7&cost=38500&payed=10000", vec![]),
+        ("order_id=7&cost=38500", vec![]),
+    ] {
+        let signals = decoded(&hooks(""), "payment-partial", query, "").unwrap();
+        let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
+        assert_eq!(seen.facts.unusable.iter().copied().collect::<Vec<_>>(), unusable, "{query}");
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Names {
     pub open: Option<&'static str>,
     /// What a variable can be, or what a list can hold, where that is known: an author is `client` or `manager`.
     pub values: BTreeMap<&'static str, Vec<&'static str>>,
+    /// Writes a text as this variable would hold it, where it has one form.
+    pub forms: BTreeMap<&'static str, fn(&str) -> String>,
 }
 
 impl Names {

@@ -33,8 +33,8 @@ impl<'w> Walk<'w> {
             Stmt::Template(of) => self.all(&of.children),
             Stmt::EmitExpr(of) => self.of(&of.expr),
             Stmt::ForLoop(of) => {
-                self.of(&of.iter);
-                self.assign(&of.target, Kind::Other);
+                let kind = self.item(&of.iter);
+                self.assign(&of.target, kind);
                 of.filter_expr.iter().for_each(|only| self.of(only));
                 self.all(&of.body);
                 self.all(&of.else_body);
@@ -76,6 +76,9 @@ impl<'w> Walk<'w> {
     }
 
     fn set(&mut self, target: &Expr<'_>, value: &Expr<'_>) {
+        if let (Some(targets), Some(values)) = (items_of(target), items_of(value)) {
+            return targets.iter().zip(values).for_each(|(target, value)| self.set(target, value));
+        }
         let kind = self.kind(value);
         self.assign(target, kind);
     }
@@ -83,6 +86,20 @@ impl<'w> Walk<'w> {
     fn assign(&mut self, target: &Expr<'_>, kind: Kind) {
         if let Expr::Var(var) = target {
             self.own.insert(var.id.to_owned(), kind);
+        }
+        items_of(target).unwrap_or_default().iter().for_each(|one| self.assign(one, Kind::Other));
+    }
+
+    /// What one item of a list is.
+    fn item(&mut self, list: &Expr<'_>) -> Kind {
+        let kind = self.kind(list);
+        match list {
+            _ if kind == Kind::List => Kind::Text,
+            Expr::Filter(of) => of.expr.as_ref().map_or(Kind::Other, |inner| self.item(inner)),
+            list => {
+                let items = items_of(list).unwrap_or_default().iter().map(|item| self.kind(item));
+                items.collect::<Vec<_>>().into_iter().reduce(either).unwrap_or(Kind::Other)
+            }
         }
     }
 
@@ -137,10 +154,13 @@ impl<'w> Walk<'w> {
                 self.of(&of.test_expr);
                 let one = self.kind(&of.true_expr);
                 let other = of.false_expr.as_ref().map(|other| self.kind(other));
-                if other.is_none_or(|other| other == one) { one } else { Kind::Other }
+                other.map_or(one, |other| either(one, other))
             }
             Expr::Filter(of) => {
-                let inner = of.expr.as_ref().map(|inner| self.kind(inner));
+                let inner = match (&of.expr, of.name) {
+                    (Some(list), "first" | "last" | "min" | "max") => Some(self.item(list)),
+                    (inner, _) => inner.as_ref().map(|inner| self.kind(inner)),
+                };
                 self.args(&of.args);
                 self.filter(expr, of.name, inner.unwrap_or(Kind::Text))
             }
@@ -224,18 +244,13 @@ impl<'w> Walk<'w> {
             }
             BinOpKind::Concat => Kind::Text,
             BinOpKind::Add if (left, right) == (Kind::Text, Kind::Text) => Kind::Text,
-            // Either side may be what comes of it; a text among them is compared as a text.
-            BinOpKind::ScAnd | BinOpKind::ScOr => match [left, right] {
-                [one, other] if one == other => one,
-                sides if sides.contains(&Kind::Text) => Kind::Text,
-                _ => Kind::Other,
-            },
+            BinOpKind::ScAnd | BinOpKind::ScOr => either(left, right),
             _ => {
                 for (side, kind) in [(&of.left, left), (&of.right, right)] {
                     if kind == Kind::Text {
                         self.not_a_number(
                             whole,
-                            path(side),
+                            shown(side),
                             format!(
                                 "{} is a text, and nothing can be calculated with it",
                                 named(side, "this")
@@ -255,14 +270,16 @@ impl<'w> Walk<'w> {
                 return self.is_a_list(whole, list.0);
             }
         }
-        self.value(whole, one.0, other.0);
-        self.value(whole, other.0, one.0);
+        for (one, other) in [(one.0, other.0), (other.0, one.0)] {
+            self.value(whole, one, other);
+            self.form(whole, one, other);
+        }
         let text = match (one.1, other.1) {
             (Kind::Text, Kind::Number) => one.0,
             (Kind::Number, Kind::Text) => other.0,
             _ => return,
         };
-        let name = path(text);
+        let name = shown(text);
         let wrong = match &name {
             Some(name) => format!("`{name}` is a text and is compared with a number"),
             None => "a text is compared with a number".to_owned(),
@@ -275,9 +292,9 @@ impl<'w> Walk<'w> {
         if (one.1, other.1) != (Kind::Text, Kind::Text) {
             return self.compare(whole, one, other);
         }
-        let text = if path(one.0).is_some() { one.0 } else { other.0 };
+        let text = if shown(one.0).is_some() { one.0 } else { other.0 };
         let wrong = format!("{} is put in order by its letters", named(text, "a text"));
-        self.not_a_number(whole, path(text), wrong);
+        self.not_a_number(whole, shown(text), wrong);
     }
 
     fn not_a_number(&mut self, whole: &Expr<'_>, name: Option<String>, wrong: String) {
@@ -302,16 +319,33 @@ impl<'w> Walk<'w> {
             return self.flaw(whole, wrong, "the same in quotes".to_owned());
         }
         self.value(whole, other.0, one.0);
-        let Expr::List(items) = other.0 else { return };
-        for item in &items.items {
+        if let (Some(name), Kind::Text, Expr::Const(text)) = (shown(one.0), one.1, other.0)
+            && let Some(text) = text.value.as_str()
+        {
+            let parts = text.split([',', ';', ' ']).filter(|part| !part.is_empty());
+            let list: Vec<String> = parts.map(|part| format!("'{part}'")).collect();
+            let wrong = format!("`{name}` is looked for among the letters of one text");
+            return self.flaw(whole, wrong, format!("a list: `{name} in [{}]`", list.join(", ")));
+        }
+        for item in items_of(other.0).unwrap_or_default() {
             let kind = self.kind(item);
             self.compare(whole, one, (item, kind));
         }
     }
 
+    /// A variable is compared with what is never written so: `line == '84955550000'`.
+    fn form(&mut self, whole: &Expr<'_>, variable: &Expr<'_>, with: &Expr<'_>) {
+        let (Some(name), Expr::Const(with)) = (shown(variable), with) else { return };
+        let Some((form, with)) = self.names.forms.get(name.as_str()).zip(with.value.as_str()) else { return };
+        let right = form(with);
+        if right != with {
+            self.flaw(whole, format!("`{name}` is never written `{with}`"), format!("`{right}`"));
+        }
+    }
+
     /// A variable is compared with what it never is: `author == 'manger'`.
     fn value(&mut self, whole: &Expr<'_>, variable: &Expr<'_>, with: &Expr<'_>) {
-        let (Some(name), Expr::Const(with)) = (path(variable), with) else { return };
+        let (Some(name), Expr::Const(with)) = (shown(variable), with) else { return };
         let (Some(values), Some(with)) = (self.names.values.get(name.as_str()), with.value.as_str()) else {
             return;
         };
@@ -332,7 +366,7 @@ impl<'w> Walk<'w> {
 
     fn is_a_list(&mut self, whole: &Expr<'_>, list: &Expr<'_>) {
         let wrong = format!("{} is a list, and no text or number is equal to it", named(list, "this"));
-        let items = path(list).unwrap_or_else(|| "…".to_owned());
+        let items = shown(list).unwrap_or_else(|| "…".to_owned());
         self.flaw(whole, wrong, format!("`'one' in {items}`"));
     }
 
@@ -343,7 +377,7 @@ impl<'w> Walk<'w> {
         }
         match name {
             "length" | "count" | "int" | "float" | "abs" | "sum" => Kind::Number,
-            "round" | "default" | "d" => inner,
+            "round" | "default" | "d" | "first" | "last" | "min" | "max" => inner,
             "lower" | "upper" | "title" | "capitalize" | "trim" | "replace" | "join" | "string"
             | "plural" | "indent" | "format" => Kind::Text,
             _ => Kind::Other,
@@ -405,12 +439,38 @@ impl<'w> Walk<'w> {
     }
 }
 
-/// A name for people, in quotes, else these words.
-fn named(expr: &Expr<'_>, otherwise: &str) -> String {
-    path(expr).map_or_else(|| otherwise.to_owned(), |name| format!("`{name}`"))
+/// What is one of two: a text among them is compared as a text.
+fn either(one: Kind, other: Kind) -> Kind {
+    match [one, other] {
+        [one, other] if one == other => one,
+        sides if sides.contains(&Kind::Text) => Kind::Text,
+        _ => Kind::Other,
+    }
 }
 
-/// `order.left` of a plain name, whose parts are joined with dots.
+fn items_of<'e, 's>(expr: &'e Expr<'s>) -> Option<&'e [Expr<'s>]> {
+    match expr {
+        Expr::List(of) => Some(&of.items),
+        Expr::Tuple(of) => Some(&of.items),
+        _ => None,
+    }
+}
+
+/// A name for people, in quotes, else these words.
+fn named(expr: &Expr<'_>, otherwise: &str) -> String {
+    shown(expr).map_or_else(|| otherwise.to_owned(), |name| format!("`{name}`"))
+}
+
+/// The name that is meant, also by `order.left or 0` and `order.left if order.left else 0`.
+fn shown(expr: &Expr<'_>) -> Option<String> {
+    match expr {
+        Expr::BinOp(of) if matches!(of.op, BinOpKind::ScOr) => shown(&of.left),
+        Expr::IfExpr(of) => shown(&of.true_expr),
+        _ => path(expr),
+    }
+}
+
+/// `order.left` of a plain name, whose parts are joined with dots; `order | attr('left')` is another way to write it.
 fn path(expr: &Expr<'_>) -> Option<String> {
     match expr {
         Expr::Var(var) => Some(var.id.to_owned()),
@@ -419,8 +479,12 @@ fn path(expr: &Expr<'_>) -> Option<String> {
             Expr::Const(name) => Some(format!("{}.{}", path(&of.expr)?, name.value.as_str()?)),
             _ => None,
         },
-        // `order.left or 0`
-        Expr::BinOp(of) if matches!(of.op, BinOpKind::ScOr) => path(&of.left),
+        Expr::Filter(of) if of.name == "attr" => match &of.args[..] {
+            [CallArg::Pos(Expr::Const(name))] => {
+                Some(format!("{}.{}", path(of.expr.as_ref()?)?, name.value.as_str()?))
+            }
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -407,6 +407,16 @@ fn what_the_engine_would_misunderstand_is_an_error() {
     check("{% if order.left_sum > '0' %}а{% endif %}", 5, "a text is compared", "order.left_sum");
     check("{% if client.name | lower > 5 %}а{% endif %}", 5, "a text is compared", "attempt");
     check("{% if 1 < order.left < 9 %}а{% endif %}", 5, "`order.left`", "order.left_sum");
+    // The same behind a choice, a loop, a tuple and a filter.
+    for source in [
+        "{% if (order.left if order.left else 0) > 0 %}а{% endif %}",
+        "{% for left in [order.left] %}{% if left > 0 %}а{% endif %}{% endfor %}",
+        "{% set (left, other) = (order.left, 1) %}{% if left > 0 %}а{% endif %}",
+        "{% if order | attr('left') > 0 %}а{% endif %}",
+        "{% if [order.left, '1'] | first > 0 %}а{% endif %}",
+    ] {
+        check(source, 5, "compared with a number", "order.left_sum");
+    }
     // Methods, filters, tests and functions.
     check("{{ client.name.split(' ')[0] }}", 5, "`.split(…)` is a method", "| split(' ') | first");
     check("{{ client.name.upper() }}", 5, "`.upper(…)` is a method", "`client.name | upper`");

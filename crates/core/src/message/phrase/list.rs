@@ -302,6 +302,7 @@ phrases! {
         nothing_new;
         client_nothing_new;
         other_manager(named: Manager, ours: Manager);
+        unknown_manager;
         unconfirmed;
         confirm_by_hand(values: Words);
         new_sum(sum: Words);
@@ -380,6 +381,8 @@ phrases! {
         back;
         /// What the head answered after a check.
         checked(said: Quote);
+        /// The head's words are no decision.
+        undecided(said: Quote, at: Time);
         returned(left: Words);
         stays;
         mistake;

@@ -157,7 +157,7 @@ impl Tokens<'_> {
     }
 
     /// The first token from here on that is no word like «в».
-    fn behind_joints(&self, end: usize) -> Option<usize> {
+    pub fn behind_joints(&self, end: usize) -> Option<usize> {
         let mut place = end;
         while place > 0 && place < self.len() && self.is_near(place - 1) {
             if !words::is_joint(self.word(place)) {

@@ -304,7 +304,6 @@ fn of_two_dates_the_one_of_return_is_meant() {
     let reader = reader(local("2026-11-27 12:00"), &calendar);
     let meant = |text: &str| reader.meant(text).map(|found| shown(found.named));
     assert_eq!(meant("5 декабря уезжает, вернуться 30 ноября"), Some("2026-11-30".to_owned()));
-    assert_eq!(meant("5 декабря или 6 декабря"), Some("2026-12-05".to_owned()));
     assert_eq!(meant("думает"), None);
 }
 

@@ -80,9 +80,13 @@ const EVENT_STEMS: [&str; 12] = [
 ];
 /// Parts of a day.
 const TIME_STEMS: [&str; 5] = ["утр", "вечер", "ноч", "обед", "полд"];
-/// «После экзаменов».
-const AFTER_STEMS: [&str; 8] =
-    ["экзамен", "родов", "операц", "поездк", "свадьб", "лечен", "переезд", "ремонт"];
+/// «После экзаменов», «до вебинара».
+const AFTER_STEMS: &str = "экзамен родов операц поездк свадьб лечен переезд ремонт вебинар эфир марафон интенсив концерт \
+    мероприят собрани совещани конференц выставк фестивал турнир соревнован встреч защит приезд отъезд возвращ поминк";
+/// «На Николу», «к Покрову».
+const FEASTS: &str = "николу николе николы покров покрова покрову троицу троице троицы крещение крещения крещению \
+    благовещение благовещения спас спаса спасу сретение сретения вознесение вознесения курбан ураза уразы рамадан рамадана \
+    навруз навруза хануку хануки песах песаха хэллоуин хэллоуина";
 /// «Рассрочка на 6 месяцев», «курс на 3 месяца» last so long.
 const LASTING_STEMS: [&str; 10] =
     ["рассроч", "кредит", "плат", "оплат", "курс", "програм", "обуч", "учеб", "взнос", "срок"];
@@ -124,7 +128,12 @@ impl Tokens<'_> {
         match () {
             () if is_calendar => Some(TimeWord::Calendar),
             () if is_in(EVENTS) || begins(&EVENT_STEMS) => Some(TimeWord::Event),
-            () if self.before(place) == "после" && begins(&AFTER_STEMS) => Some(TimeWord::Event),
+            () if matches!(self.before(place), "после" | "до" | "перед")
+                && AFTER_STEMS.split_whitespace().any(|stem| word.starts_with(stem)) =>
+            {
+                Some(TimeWord::Event)
+            }
+            () if is_in(FEASTS) && self.is_behind_preposition(place) => Some(TimeWord::Event),
             () if word.starts_with("ближайш") && self.word(place + 1) == "время" => {
                 Some(TimeWord::Event)
             }
@@ -134,6 +143,14 @@ impl Tokens<'_> {
             }
             () => None,
         }
+    }
+
+    /// «На Николу», «на яблочный Спас».
+    fn is_behind_preposition(&self, place: usize) -> bool {
+        let is_one = |word: &str| {
+            matches!(word, "на" | "в" | "во" | "к" | "ко" | "до" | "с" | "со" | "после" | "перед")
+        };
+        is_one(self.before(place)) || place.checked_sub(1).is_some_and(|last| is_one(self.before(last)))
     }
 
     /// «Добрый день», «марта» of a person, «третьего заказа», «3 дня назад», «ему 5 лет», «рассрочка на 6 месяцев».

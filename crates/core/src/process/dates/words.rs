@@ -142,9 +142,9 @@ pub(super) fn which(word: &str) -> Option<Which> {
     }
 }
 
-/// «Через пятницу», «каждую пятницу», «последнюю пятницу».
+/// «Через пятницу», «каждую пятницу», «последнюю пятницу», «чёрную пятницу».
 pub(super) fn moves_weekday(word: &str) -> bool {
-    const STEMS: [&str; 6] = ["кажд", "перв", "втор", "трет", "последн", "люб"];
+    const STEMS: [&str; 7] = ["кажд", "перв", "втор", "трет", "последн", "люб", "черн"];
     word == "через" || STEMS.iter().any(|stem| word.starts_with(stem))
 }
 

@@ -1,6 +1,6 @@
-//! The zone in which a time was said, where it is not the school's: «в 12 по Омску», «по его времени», «МСК+3», «у него
-//! 16:00». A client in another zone would hear another time than was meant, so the phrase is asked. Never converts a time.
-//! Enter at [`Tokens::says_other_zone`].
+//! The zone in which a time was said, where it is not the school's: «в 12 по Омску», «по его времени», «МСК+3», «+5»,
+//! «у него 16:00». A client in another zone would hear another time than was meant, so the phrase is asked. Never converts
+//! a time. Enter at [`Tokens::says_other_zone`].
 
 use super::token::Tokens;
 
@@ -76,7 +76,17 @@ impl Tokens<'_> {
             let is_his = before == "у"
                 && matches!(word, "него" | "нее" | "них" | "клиента" | "клиентки")
                 && self.is_figures(place + 1);
-            is_city || is_own || is_his || (is_shifted && matches!(word, "мск" | "msk" | "utc" | "gmt"))
+            // «+5», and no phone or quantity.
+            let is_plus = place.checked_sub(1).is_some_and(|last| self.gap(last).ends_with('+'))
+                && self.figure(place, &[1, 2]).is_some_and(|hours| hours <= 14)
+                && !self.is_figures(place + 1)
+                && (!self.is_quantity(place) || begins(&MOSCOW, self.word(place + 2)));
+            is_city
+                || is_own
+                || is_his
+                || is_plus
+                || (is_shifted && begins(&MOSCOW, word))
+                || matches!(word, "utc" | "gmt")
         };
         self.sentence(start, end, free).any(is_zone)
     }

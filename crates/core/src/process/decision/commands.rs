@@ -38,6 +38,10 @@ impl Decision<'_> {
                 _ => None,
             },
             reads_person: matches!(ask, Ask::ReadBack(ReadBack::Person)),
+            status: match &ask {
+                Ask::SetStatus { status, .. } => Some(status.clone()),
+                _ => None,
+            },
         };
         let stage = match &ask {
             Ask::SetStage { role: LeadRole::Sales, stage, .. } => Some(*stage),

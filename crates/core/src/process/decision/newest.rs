@@ -24,12 +24,13 @@ impl Decision<'_> {
             | Ask::SetOrderManager { .. }
             | Ask::SetStatus { .. }
             | Ask::SaveContact(_) => self.revoke_where(|pending| pending.ask == kind),
-            Ask::MoveTask { task, due, responsible } => {
+            Ask::MoveTask { task, due, responsible, text } => {
                 let is_move = |pending: &Pending| pending.ask == kind && pending.task.as_ref() == Some(task);
                 if self.case.order.unsent.values().any(is_move)
                     && let Some(now) = self.case.order.tasks.get(task)
                 {
                     (*due, *responsible) = (Some(now.due), Some(now.responsible.clone()));
+                    *text = text.take().or_else(|| self.task_words(now));
                     self.revoke_where(is_move);
                 }
             }

@@ -6,12 +6,16 @@ use chrono::TimeDelta;
 use super::{Decision, NewTask};
 use crate::message::phrase::{Phrase, task};
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::calendar::say_on;
-use crate::process::case::{Former, Task};
+use crate::process::case::{Former, Order, Task, TaskSaid};
 use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
 use crate::process::definition::Assign;
 use crate::process::value::*;
 use crate::process::vars;
+
+/// Cost, paid, left.
+type Sums = [Option<Money>; 3];
 
 /// A task that is due later than this is not for now.
 const LATER: TimeDelta = TimeDelta::hours(1);
@@ -23,33 +27,24 @@ impl Decision<'_> {
             self.say("G4", task::nobody());
             return None;
         };
-        let mut vars = self.vars(Some(&to));
-        vars.why = new.why.to_owned();
-        if let Some(at) = new.time {
-            vars::about(&mut vars, at, self.process.zone, self.now);
-            vars.day_off = self.is_day_off(at);
-        }
-        vars.due = say_on(new.due, self.process.zone, self.now);
-        vars.more = new.more;
-        vars.later = new.due > self.now + LATER;
-        let text = self.process.texts.render(&new.text, &vars).body;
+        let said = TaskSaid { time: new.time, why: new.why.to_owned(), more: new.more };
+        let task = Task {
+            kind: new.kind,
+            due: new.due,
+            responsible: to.clone(),
+            text: new.text,
+            reminded: false,
+            escalated: false,
+            kept: false,
+            about: None,
+            former: None,
+            said: Some(Box::new(said)),
+        };
+        let text = self.task_words(&task).unwrap_or_default();
         let instead = self.routes_person().filter(|person| *person != to);
         let order = &mut self.case.order;
         let id = TaskId(format!("t{}·{}", order.issued + 1, order.id));
-        order.tasks.insert(
-            id.clone(),
-            Task {
-                kind: new.kind,
-                due: new.due,
-                responsible: to.clone(),
-                text: new.text,
-                reminded: false,
-                escalated: false,
-                kept: false,
-                about: None,
-                former: None,
-            },
-        );
+        order.tasks.insert(id.clone(), task);
         self.ask(Ask::CreateTask(CreateTask {
             task: id.clone(),
             role: LeadRole::Sales,
@@ -61,6 +56,48 @@ impl Decision<'_> {
             instead,
         }));
         Some(id)
+    }
+
+    /// The text of a task as of now; `None` if it was made by a version that did not keep what it says.
+    pub fn task_words(&self, task: &Task) -> Option<String> {
+        let said = task.said.as_ref()?;
+        let mut vars = self.vars(Some(&task.responsible));
+        vars.why.clone_from(&said.why);
+        if let Some(at) = said.time {
+            vars::about(&mut vars, at, self.process.zone, self.now);
+            vars.day_off = self.is_day_off(at);
+        }
+        vars.due = say_on(task.due, self.process.zone, self.now);
+        vars.more.clone_from(&said.more);
+        vars.later = task.due > self.now + LATER;
+        Some(self.process.texts.render(&task.text, &vars).body)
+    }
+
+    /// Writes the texts of open tasks again that say a sum that was another one `before` (F29).
+    pub fn tell_sums(&mut self, before: &Order) {
+        let swap = |order: &mut Order, sums: &mut Sums| {
+            for (known, other) in [&mut order.cost, &mut order.paid, &mut order.left].into_iter().zip(sums) {
+                std::mem::swap(known, other);
+            }
+        };
+        let words = |d: &Self| -> Vec<Option<String>> {
+            d.case.order.tasks.values().map(|task| d.task_words(task)).collect()
+        };
+        let mut sums: Sums = [before.cost.clone(), before.paid.clone(), before.left.clone()];
+        let order = &self.case.order;
+        if [&order.cost, &order.paid, &order.left].into_iter().eq(&sums) {
+            return;
+        }
+        let now = words(self);
+        swap(&mut self.case.order, &mut sums);
+        let was = words(self);
+        swap(&mut self.case.order, &mut sums);
+        let ids: Vec<TaskId> = self.case.order.tasks.keys().cloned().collect();
+        for (task, (now, was)) in ids.into_iter().zip(now.into_iter().zip(was)) {
+            if now != was && !cut("G2.task_text") {
+                self.ask(Ask::MoveTask { task, due: None, responsible: None, text: now });
+            }
+        }
     }
 
     /// A task without a watched deadline: it reminds of another one, or only informs.
@@ -114,7 +151,8 @@ impl Decision<'_> {
         }
     }
 
-    /// A new deadline or person for an open task; the watching of its deadline starts again.
+    /// A new deadline or person for an open task; the watching of its deadline starts again. Its text stays: a promised
+    /// time is still the promised one.
     pub fn move_task(&mut self, id: &TaskId, due: Option<At>, responsible: Option<ManagerId>) {
         let now = self.now;
         let Some(task) = self.case.order.tasks.get_mut(id) else { return };
@@ -127,7 +165,7 @@ impl Decision<'_> {
         if let Some(manager) = &responsible {
             task.responsible = manager.clone();
         }
-        self.ask(Ask::MoveTask { task: id.clone(), due, responsible });
+        self.ask(Ask::MoveTask { task: id.clone(), due, responsible, text: None });
     }
 
     /// Its creation is not yet settled: the CRM may not know it.

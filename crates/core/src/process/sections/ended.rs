@@ -1,9 +1,7 @@
 //! An ended order: it ignores everything except money; an answer «оплачено» still starts a check (L6, L13).
 //! Only `payment` opens an ended order again. Enter at `SECTION`.
 
-use crate::message::phrase::{ended, refund};
-use crate::message::text::TextId;
-use crate::mutant::cut;
+use crate::message::phrase::ended;
 use crate::process::decision::{Decision, Heard, Section};
 use crate::process::event::{AnswerKind, Event};
 
@@ -27,17 +25,12 @@ pub const SECTION: Section = Section {
             }
             Heard::Taken
         }
-        event => {
-            if let Event::Task(change) = event
-                && (change.done || change.gone)
-                && let Some(task) = d.case.order.tasks.remove(&change.task)
-                && task.text == TextId::TaskRefundCheck
-                && !cut("L16.checked")
-            {
-                // The head's word stays in the lead, whatever it was.
-                d.turn("L16", refund::checked(change.result.as_deref()));
-                return Heard::Taken;
-            }
+        Event::Task(change) if change.done || change.gone => {
+            d.case.order.tasks.remove(&change.task);
+            nothing_left(d);
+            Heard::Taken
+        }
+        _ => {
             nothing_left(d);
             Heard::Taken
         }

@@ -40,7 +40,7 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
         d.say("L14", guard::not_needed());
         return;
     };
-    let what = said(d, pending.ask);
+    let what = said(d, &pending);
     match pending.ask {
         AskKind::SendLetter => letter_failed(d, &pending, why),
         AskKind::CreateTask if is_ahead(d, &pending) => {
@@ -85,7 +85,7 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             d.say("K10", guard::goes_on(what));
         }
         AskKind::SetStatus => {
-            if let Some(status) = d.case.order.status.clone() {
+            if let Some(status) = status_of(d, &pending).cloned() {
                 let refused = &mut d.case.order.statuses_refused;
                 if refused.contains(&status) && !cut("L14.status_once") {
                     d.say("L14", guard::goes_on(what));
@@ -119,9 +119,15 @@ fn is_ahead(d: &Decision, pending: &Pending) -> bool {
     d.case.order.call_is_ahead() && pending.task.is_some() && pending.task == d.call_task()
 }
 
+/// The status that a command sets; of a command of an older version only the order's own is known.
+fn status_of<'d>(d: &'d Decision, pending: &'d Pending) -> Option<&'d Status> {
+    let own = pending.status.as_ref().filter(|_| !cut("L14.its_own_status"));
+    own.or(d.case.order.status.as_ref())
+}
+
 /// What a command does, for people: the platform's own words are for the log and the dead letter.
-fn said(d: &Decision, ask: AskKind) -> Phrase {
-    match ask {
+fn said(d: &Decision, pending: &Pending) -> Phrase {
+    match pending.ask {
         AskKind::SaveLead => command::save_lead(),
         AskKind::SaveContact => command::save_contact(),
         AskKind::SetStage => command::set_stage(),
@@ -135,7 +141,7 @@ fn said(d: &Decision, ask: AskKind) -> Phrase {
         AskKind::AddNote => command::add_note(),
         AskKind::ShowNext => command::show_next(),
         AskKind::AddCall => command::add_call(),
-        AskKind::SetStatus => command::set_status(d.case.order.status.as_ref().map(Status::label)),
+        AskKind::SetStatus => command::set_status(status_of(d, pending).map(Status::label)),
         AskKind::AddComment => command::add_comment(),
         AskKind::SetOrderManager => command::set_order_manager(),
         AskKind::ReadBack => command::read_order(),

@@ -9,7 +9,7 @@ use crate::mutant::cut;
 use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
-use crate::process::event::{self, Author, ClientFacts, Event, OrderFacts};
+use crate::process::event::{self, Author, ClientFacts, Event, OrderFacts, Unusable};
 use crate::process::meters::Limit;
 use crate::process::money::{self, Before, Judged, PaymentState};
 use crate::process::state::ToldPayment;
@@ -90,6 +90,7 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
     learn(&mut d.case.order, facts);
     check_link(d, facts, &before);
+    let unusable = new_unusable(d, facts);
     let own = d.case.order.id.clone();
     let is_of_another = facts.client.read && d.case.client.is_another(&facts.client);
     if is_of_another && !d.case.client.joined.contains_key(&own) {
@@ -107,10 +108,12 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
         d.request(Request::Arrive { manager: facts.manager.clone(), payment_state });
         d.request(Request::Settle { payment_state, before: was });
         sum_changed(d, &before);
+        tell_unusable(d, &unusable);
         return;
     }
     d.request(Request::Settle { payment_state, before: was });
     sum_changed(d, &before);
+    tell_unusable(d, &unusable);
     if !d.case.order.is_open() {
         // What comes with the payment belongs on the person's card, too.
         if person_changed && d.case.order.is_won() && !cut("L4.person") {
@@ -139,6 +142,7 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
         d.request(Request::Reroute { before: Box::new(before.clone()) });
     }
     changes(d, facts, &before);
+    d.tell_sums(&before);
     if before.author.is_none() && d.case.order.author == Some(Author::Manager) {
         d.request(Request::MadeByManager);
     }
@@ -155,6 +159,27 @@ fn check_link(d: &mut Decision, facts: &OrderFacts, before: &Order) {
     d.case.order.payment_link.clone_from(&before.payment_link);
     d.case.meters.hold(Limit::PaymentLink, d.now);
     d.say("L1", orders::strange_link());
+}
+
+/// What nobody can use of a report, and was not told yet (L4, L10).
+fn new_unusable(d: &mut Decision, facts: &OrderFacts) -> Vec<Unusable> {
+    let counts = |what: &Unusable| match what {
+        // A report that is not confirmed is read back, or the head looks.
+        Unusable::Paid => facts.confirmed && !cut("L4.unread_sum"),
+        Unusable::Manager => !cut("L10.unknown_manager"),
+    };
+    let known = &mut d.case.order.unusable;
+    facts.unusable.iter().filter(|what| counts(what) && known.insert(**what)).copied().collect()
+}
+
+/// A person reads the sum in GetCourse, or gives the order a manager of the school.
+fn tell_unusable(d: &mut Decision, news: &[Unusable]) {
+    for what in news {
+        match what {
+            Unusable::Paid => d.turn("L4", payment::no_sum()),
+            Unusable::Manager => d.turn("L10", orders::unknown_manager()),
+        }
+    }
 }
 
 fn sum_changed(d: &mut Decision, before: &Order) {

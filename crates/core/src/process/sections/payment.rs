@@ -9,7 +9,7 @@ use crate::mutant::cut;
 use crate::process::case::Promise;
 use crate::process::command::{Ask, AskKind, TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
-use crate::process::event::{AnswerKind, Event, News};
+use crate::process::event::{AnswerKind, Event, News, Unusable};
 use crate::process::leads;
 use crate::process::moment::Moment;
 use crate::process::money::{self, Before, PaymentState};
@@ -229,8 +229,9 @@ fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     d.end(End::Won { at: d.now }, &result::paid());
     price(d, before);
     d.stage(Stage::Won, None);
-    let sum = paid.or(cost).map(|money| money.text());
-    let is_unknown = sum.is_none() && payment_state == PaymentState::Full;
+    let is_unread = d.case.order.unusable.contains(&Unusable::Paid) && paid.is_none();
+    let sum = paid.or(cost.filter(|_| !is_unread)).map(|money| money.text());
+    let is_unknown = sum.is_none() && !is_unread && payment_state == PaymentState::Full;
     match payment_state {
         PaymentState::Free => d.turn("L4", payment::free()),
         _ => d.turn("L4", payment::won(sum)),

@@ -10,7 +10,7 @@ use crate::process::case::Doubted;
 use crate::process::command::{Ask, AskKind, TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section, Tasks, Whose};
 use crate::process::definition::RefundedLead;
-use crate::process::event::{Answer, AnswerKind, Event};
+use crate::process::event::{Answer, AnswerKind, Event, TaskChange};
 use crate::process::money::{self, Before, PaymentState, is_return, minor};
 use crate::process::state::{End, Refund, Wait};
 use crate::process::timers::Timer;
@@ -35,6 +35,7 @@ pub const SECTION: Section = Section {
             decided(d, answer);
             Heard::Taken
         }
+        Event::Task(change) if change.done || change.gone => closed(d, change),
         _ => Heard::Passed,
     },
     enters: |d, request| match request {
@@ -282,6 +283,25 @@ fn decided(d: &mut Decision, answer: &Answer) {
         }
         _ => d.say("L16", refund::waits()),
     });
+}
+
+/// The head closed the task: the words stay in the lead, whatever they were. «Возвращаем» decides nothing yet: asked
+/// again on the next working day.
+fn closed(d: &mut Decision, change: &TaskChange) -> Heard {
+    let text = d.case.order.tasks.get(&change.task).map(|task| task.text.clone());
+    let said = change.result.as_deref().map(str::trim).filter(|said| !said.is_empty());
+    let phrase = match text {
+        Some(TextId::TaskRefundCheck) if !cut("L16.checked") => refund::checked(said),
+        Some(TextId::TaskRefund) if d.case.order.refund().is_some() && !cut("L16.undecided") => {
+            let at = d.work_days(1);
+            d.set(Timer::RefundDue, at);
+            refund::undecided(said, at)
+        }
+        _ => return Heard::Passed,
+    };
+    d.case.order.tasks.remove(&change.task);
+    d.turn("L16", phrase);
+    Heard::Taken
 }
 
 /// The money was given back: in part, then the order goes on with the rest; else it ends.

@@ -58,6 +58,8 @@ fn k10_a_note_is_written_once_then_edited() {
 fn k10_a_note_that_is_gone_is_written_again() {
     let gone = json!({ "status": 404, "title": "Not Found" });
     let script = vec![
+        patch(EDITED, edit("Дальше: 2"), 404, gone.clone()),
+        get("/api/v4/account", 200, json!({ "id": 1 })),
         patch(EDITED, edit("Дальше: 2"), 404, gone),
         post("/api/v4/leads/notes", new("Дальше: 2"), 200, made("notes", 9002)),
         pin(9002, "pin", 204, Value::Null),
@@ -73,8 +75,9 @@ async fn k10_a_refused_pin_is_final_and_the_account_goes_on() {
             post("/api/v4/leads/notes", new("Дальше: 1"), 200, made("notes", 9001)),
             pin(9001, "pin", status, forbidden.clone()),
         ];
-        if status == 403 {
-            script.push(get("/api/v4/account", 200, json!({ "id": 1 })));
+        script.push(get("/api/v4/account", 200, json!({ "id": 1 })));
+        if status == 404 {
+            script.push(pin(9001, "pin", status, forbidden.clone()));
         }
         // The account itself is asked without hurry.
         let courier = courier(Script::new(script));

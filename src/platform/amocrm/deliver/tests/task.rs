@@ -151,7 +151,8 @@ fn a_task_is_closed_once_and_a_managers_own_result_stays() {
         &[TASK],
         vec![read(200, json!({ "id": 7710455, "is_completed": true, "result": { "text": "сам" } }))],
     );
-    check(&[TASK], vec![read(404, Value::Null)]);
+    let account = get("/api/v4/account", 200, json!({ "id": 1 }));
+    check(&[TASK], vec![read(404, Value::Null), account, read(404, Value::Null)]);
     // Never created: nothing to close.
     check(&[LEAD], vec![get(TASKS_OF_LEAD, 204, Value::Null)]);
     check(&[], vec![]);
@@ -161,6 +162,11 @@ fn a_task_is_closed_once_and_a_managers_own_result_stays() {
 fn a_moved_task_gets_only_what_changed() {
     let due = DateTime::from_timestamp(NOW + 3600, 0);
     let script = vec![patch("/api/v4/tasks/7710455", json!({ "complete_till": NOW + 3600 }), 200, json!({}))];
-    let ask = Ask::MoveTask { task: "t2·gc-55".into(), due, responsible: None };
+    let ask = Ask::MoveTask { task: "t2·gc-55".into(), due, responsible: None, text: None };
+    assert_eq!(deliver(ask, Try::First, &[TASK], script), Ok(task_receipt()));
+    let text = "Позвонить: 39 500 ₽".to_owned();
+    let body = json!({ "text": format!("{text}\n\n[t2·gc-55]") });
+    let script = vec![patch("/api/v4/tasks/7710455", body, 200, json!({}))];
+    let ask = Ask::MoveTask { task: "t2·gc-55".into(), due: None, responsible: None, text: Some(text) };
     assert_eq!(deliver(ask, Try::First, &[TASK], script), Ok(task_receipt()));
 }
