@@ -26,7 +26,7 @@ const STOP_MAX: Duration = Duration::from_secs(60);
 const DONE_MAX: Duration = Duration::from_secs(150);
 /// Pause between two looks at a bridge that starts, and at one that works: a look costs it something, too.
 const START_LOOK: Duration = Duration::from_millis(10);
-pub const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(50);
 
 /// A build of the bridge.
 #[derive(Clone, Debug)]
@@ -71,6 +71,8 @@ impl Schools {
 pub struct Subject {
     child: Child,
     operation: SocketAddr,
+    /// Opens the clock of a bridge whose time stands still.
+    token: String,
     /// Of the first school.
     pub target: Target,
 }
@@ -84,6 +86,7 @@ pub struct Health {
     pub stepped: u64,
     pub inbox: u64,
     pub wakes: u64,
+    pub outbox: u64,
 }
 
 impl Health {
@@ -104,6 +107,7 @@ impl Subject {
         let secret = files(program, &place.folder, schools).map_err(|error| error.to_string())?;
         let [hooks, operation] =
             [free_port()?, free_port()?].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let token = random_token();
         let mut command = Command::new(&program.path);
         command.arg("serve").arg("--config").arg(place.folder.join("config"));
         command.arg("--data").arg(place.folder.join("data"));
@@ -116,7 +120,7 @@ impl Subject {
         }
         command.env("DOZVON_LISTEN", hooks.to_string()).env("DOZVON_OPERATION", operation.to_string());
         if let Some(at) = schools.stands_at {
-            command.args(["--driven-from", &at.to_rfc3339()]).env("DOZVON_DRIVEN_TOKEN", random_token());
+            command.args(["--driven-from", &at.to_rfc3339()]).env("DOZVON_DRIVEN_TOKEN", &token);
         }
         let file = place.folder.join("bridge.log");
         let log = std::fs::File::create(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -124,7 +128,7 @@ impl Subject {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         let child = command.spawn().map_err(|error| format!("{}: {error}", program.path.display()))?;
         let path = format!("/hooks/school-0/getcourse/{secret}");
-        let mut subject = Self { child, operation, target: Target { address: hooks, path } };
+        let mut subject = Self { child, operation, token, target: Target { address: hooks, path } };
         let began = stopwatch();
         while subject.health().await.map_or(0, |health| health.owned) < schools.count {
             if began.elapsed() > START_MAX || matches!(subject.child.try_wait(), Ok(Some(_))) {
@@ -163,7 +167,20 @@ impl Subject {
             stepped: sum("stepped"),
             inbox: sum("inbox"),
             wakes: sum("wakes"),
+            outbox: sum("outbox"),
         })
+    }
+
+    /// Moves a time that stands still.
+    pub async fn advance(&self, to: At) -> Result<(), String> {
+        let body = serde_json::json!({ "to": to }).to_string();
+        let (token, length) = (&self.token, body.len());
+        let request = format!(
+            "POST /driven/{token} HTTP/1.1\r\nHost: bridge\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let status = Connection::open(self.target.address).await?.ask(request.as_bytes()).await?;
+        if status < 300 { Ok(()) } else { Err(format!("the time cannot be moved: {status}")) }
     }
 
     /// Looks until `is_done`; returns all looks, the last of which is done.
@@ -202,9 +219,9 @@ fn files(program: &Program, folder: &Path, schools: Schools) -> std::io::Result<
         return std::fs::read_to_string(secret_of(0));
     }
     std::fs::create_dir_all(&config)?;
-    let mut instance = "log = \"warn\"\n".to_owned();
+    let mut instance = "log = \"warn\"\n[limits]\ndrain_s = 1\n".to_owned();
     if program.has_quotas {
-        instance += "[limits]\nschool_per_minute = 1000000\npeer_per_minute = 1000000\n";
+        instance += "school_per_minute = 1000000\npeer_per_minute = 1000000\n";
     }
     std::fs::write(config.join("dozvon.toml"), instance)?;
     for index in 0..schools.count {
