@@ -11,6 +11,9 @@ use super::subject::Program;
 use crate::out;
 use crate::secret::random_token;
 
+/// Tries to remove the folder.
+const REMOVALS: usize = 100;
+
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Amount {
@@ -54,7 +57,7 @@ impl Bed {
         self.folder.join(self.folders.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
-    /// An empty store; nothing where it is not installed.
+    /// An empty store, and a folder for what works on it.
     pub async fn place(&self, kind: Kind) -> Result<Place, String> {
         Place::open(kind, &self.folder()).await
     }
@@ -77,6 +80,7 @@ impl Bed {
 
 impl Drop for Bed {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        // A Redis that has just been killed may still add a file.
+        let _ = (0..REMOVALS).find(|_| std::fs::remove_dir_all(&self.folder).is_ok());
     }
 }

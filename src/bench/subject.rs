@@ -130,18 +130,20 @@ impl Subject {
         let path = format!("/hooks/school-0/getcourse/{secret}");
         let mut subject = Self { child, operation, token, target: Target { address: hooks, path } };
         let began = stopwatch();
-        while subject.health().await.map_or(0, |health| health.owned) < schools.count {
+        loop {
+            // A build from before has one address for everything.
+            for address in [operation, hooks] {
+                subject.operation = address;
+                if subject.health().await.is_ok_and(|health| health.owned == schools.count) {
+                    return Ok(subject);
+                }
+            }
             if began.elapsed() > START_MAX || matches!(subject.child.try_wait(), Ok(Some(_))) {
                 let said = std::fs::read_to_string(&file).unwrap_or_default();
                 return Err(format!("{} does not start:\n{said}", program.path.display()));
             }
-            // A build from before has one address for everything.
-            if Connection::open(operation).await.is_err() && Connection::open(hooks).await.is_ok() {
-                subject.operation = hooks;
-            }
             tokio::time::sleep(START_LOOK).await;
         }
-        Ok(subject)
     }
 
     pub fn process(&self) -> Result<Process, String> {
