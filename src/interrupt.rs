@@ -1,4 +1,4 @@
-//! Waits until a person or a supervisor tells the program to stop. Enter at [`told`].
+//! Waits until a person or a supervisor tells the program to stop, or its parent has gone. Enter at [`told`].
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,4 +15,15 @@ pub async fn told() {
             let _ = tokio::signal::ctrl_c().await;
         }
     }
+}
+
+/// Returns when standard input ends, whose other end the parent holds.
+pub async fn input_ended() {
+    let (tell, gone) = tokio::sync::oneshot::channel();
+    // A thread, because reading standard input blocks; it ends with the program.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = tell.send(());
+    });
+    let _ = gone.await;
 }

@@ -4,13 +4,13 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
+use super::load::{Connection, number};
+use super::machine::Process;
 use super::row::{Goal, Row};
 use super::shapes::{self, Shape, To};
 use crate::app::{Bridge, Options, Time};
@@ -36,9 +36,6 @@ const FLOOD_PAUSE: Duration = Duration::from_millis(10);
 /// Longest wait for the bridge to be done.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Numbers of orders: none is sent twice.
-static NONCE: AtomicUsize = AtomicUsize::new(1_000);
-
 /// What a group of requests cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Cost {
@@ -52,7 +49,7 @@ struct Cost {
 struct Field {
     bridge: Bridge,
     secret: String,
-    address: String,
+    address: SocketAddr,
 }
 
 /// Measures both parts.
@@ -72,13 +69,13 @@ pub async fn abuse() -> Result<Vec<Row>, String> {
 /// Every shape beside an order.
 async fn costs(folder: &Path) -> Result<Vec<Row>, String> {
     let field = Field::start(folder, 1_000_000).await?;
-    let orders = || (0..ORDERS).map(|_| shapes::ordinary(nonce())).collect::<Vec<_>>();
+    let orders = || (0..ORDERS).map(|_| shapes::ordinary(number())).collect::<Vec<_>>();
     // The first orders fill caches.
     field.cost(orders()).await?;
     let order = field.cost(orders()).await?;
     let mut worst: BTreeMap<To, Cost> = BTreeMap::new();
     for kind in shapes::all() {
-        let sent: Vec<Shape> = (0..TIMES).map(|_| kind.shape(nonce())).collect();
+        let sent: Vec<Shape> = (0..TIMES).map(|_| kind.shape(number())).collect();
         let (name, to) = (kind.name(), kind.to);
         let cost = field.cost(sent).await?;
         tracing::info!(name, cpu_ms = cost.cpu_ms, peak_mb = cost.peak_mb, "a shape");
@@ -108,15 +105,14 @@ async fn flood(folder: &Path) -> Result<Vec<Row>, String> {
     let usual = field.p99("volna").await?;
     // The burst first: an address that is only tried costs as much of the quota.
     let path = field.path("rost", "getcourse");
-    let probe = format!("GET {path}/order-status HTTP/1.1\r\nHost: bridge\r\n\r\n");
-    let mut socket = field.connect().await?;
-    while ask(&mut socket, probe.as_bytes()).await? != 429 {}
+    let mut connection = field.connect().await?;
+    while connection.get(&format!("{path}/order-status")).await? != 429 {}
     let (accepted, refused) = (Cell::new(0_u32), Cell::new(0_u32));
     let flooding = async || {
         loop {
             // A refused body is not read, and its connection is closed.
-            let request = field.bytes("rost", &shapes::ordinary(nonce()));
-            let answered = async { ask(&mut field.connect().await?, &request).await };
+            let request = field.bytes("rost", &shapes::ordinary(number()));
+            let answered = async { field.connect().await?.ask(&request).await };
             match answered.await {
                 Ok(429) => refused.set(refused.get() + 1),
                 Ok(_) => accepted.set(accepted.get() + 1),
@@ -151,12 +147,12 @@ impl Field {
         let store = Backend::Folder(folder.join("data"));
         let options = Options { config, listen: any(), operation: any(), store, time: Time::Wall };
         let bridge = Bridge::start(options).await.map_err(|error| error.to_string())?;
-        let address = bridge.address.to_string();
+        let address = bridge.address;
         Ok(Self { bridge, secret, address })
     }
 
-    async fn connect(&self) -> Result<TcpStream, String> {
-        TcpStream::connect(&self.address).await.map_err(|error| error.to_string())
+    async fn connect(&self) -> Result<Connection, String> {
+        Connection::open(self.address).await
     }
 
     fn path(&self, school: &str, platform: &str) -> String {
@@ -182,27 +178,28 @@ impl Field {
     /// Sends them one after another and waits until they are worked.
     async fn cost(&self, shapes: Vec<Shape>) -> Result<Cost, String> {
         let requests: Vec<Vec<u8>> = shapes.iter().map(|shape| self.bytes("rost", shape)).collect();
+        let process = Process::own();
         drop(shapes);
         self.settled().await?;
-        reset_peak();
-        let before = cpu_ms()?;
+        process.forget_peak();
+        let before = process.cpu_ms()?;
         for request in &requests {
             // A refused body is not read to its end, and its connection is closed.
-            let mut socket = self.connect().await?;
-            ask(&mut socket, request).await?;
+            self.connect().await?.ask(request).await?;
         }
         self.settled().await?;
-        Ok(Cost { cpu_ms: (cpu_ms()? - before) / requests.len() as f64, peak_mb: peak_mb()? })
+        let cpu_ms = (process.cpu_ms()? - before) / requests.len() as f64;
+        Ok(Cost { cpu_ms, peak_mb: process.peak_mb()? })
     }
 
     /// The 99th percentile of the time of an answer, milliseconds.
     async fn p99(&self, school: &str) -> Result<f64, String> {
-        let mut socket = self.connect().await?;
+        let mut connection = self.connect().await?;
         let mut took = Vec::with_capacity(TIMED);
         for _ in 0..TIMED {
-            let request = self.bytes(school, &shapes::ordinary(nonce()));
+            let request = self.bytes(school, &shapes::ordinary(number()));
             let began = stopwatch();
-            match ask(&mut socket, &request).await? {
+            match connection.ask(&request).await? {
                 200 => took.push(began.elapsed().as_secs_f64() * 1000.0),
                 status => return Err(format!("an order was answered with {status}")),
             }
@@ -232,37 +229,6 @@ impl Field {
     }
 }
 
-/// Sends one request and returns the status of the answer.
-async fn ask(socket: &mut TcpStream, request: &[u8]) -> Result<u16, String> {
-    let lost = |error: std::io::Error| format!("the bridge does not answer: {error}");
-    // A refusal may come before everything is sent.
-    let sent = socket.write_all(request).await;
-    let mut answer = Vec::new();
-    let mut part = [0; 2048];
-    loop {
-        let length = socket.read(&mut part).await.map_err(lost)?;
-        answer.extend_from_slice(&part[..length]);
-        let text = String::from_utf8_lossy(&answer);
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let header =
-                |line: &str| Some(line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            let wanted: usize = head.lines().find_map(header).flatten().unwrap_or_default();
-            if body.len() >= wanted {
-                let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-                return status.ok_or_else(|| "the answer has no status".to_owned());
-            }
-        }
-        if length == 0 {
-            sent.map_err(lost)?;
-            return Err("the answer broke off".to_owned());
-        }
-    }
-}
-
-fn nonce() -> usize {
-    NONCE.fetch_add(1, Ordering::Relaxed)
-}
-
 /// The demo's school, whose platforms are not there, and a second one that only takes orders.
 fn files(folder: &Path, secret: &str, per_minute: u32) -> Result<Files, String> {
     let setup = Material::load(&|_| String::new()).map_err(|slip| slip.to_string())?.setup;
@@ -283,28 +249,4 @@ fn files(folder: &Path, secret: &str, per_minute: u32) -> Result<Files, String> 
     texts.insert("dozvon.toml".to_owned(), limits);
     texts.insert(format!("schools/{}/school.toml", SchoolId::from("volna")), school);
     Ok(files)
-}
-
-/// CPU of all threads of this process until now.
-fn cpu_ms() -> Result<f64, String> {
-    let lost = |error: std::io::Error| format!("/proc/self/task: {error}; the figures need Linux");
-    let mut nanoseconds = 0.0;
-    for thread in std::fs::read_dir("/proc/self/task").map_err(lost)? {
-        let text =
-            std::fs::read_to_string(thread.map_err(lost)?.path().join("schedstat")).unwrap_or_default();
-        nanoseconds += text.split(' ').next().and_then(|word| word.parse::<f64>().ok()).unwrap_or_default();
-    }
-    Ok(nanoseconds / 1e6)
-}
-
-/// From now on the peak counts anew; where that is not permitted, it only grows.
-fn reset_peak() {
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-}
-
-fn peak_mb() -> Result<f64, String> {
-    let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kib.map(|kib| kib / 1024.0).ok_or_else(|| "no VmHWM in /proc/self/status".to_owned())
 }

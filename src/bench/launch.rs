@@ -107,7 +107,8 @@ impl Launch {
             entities("launch.notes", self.notes),
             Row::without_goal("launch.drain", self.drain_s, "s")
                 .beside(full / PER_SECOND)
-                .goal(Goal::RatioAtMost(1.2)),
+                .goal(Goal::RatioAtMost(1.15))
+                .far(Goal::RatioAtMost(1.2)),
             Row::without_goal("launch.one_request_per_entity", single / PER_SECOND, "s")
                 .beside(full / PER_SECOND),
             Row::without_goal("launch.requests", self.requests as f64, "requests").beside(full),

@@ -1,6 +1,10 @@
 //! Request bodies that cost more than they look: deep, wide, long, repeated. Each is within the byte limit of its
 //! platform, so only what is read of it may refuse it. Never contains anything personal. Enter at [`all`].
 
+use chrono::TimeDelta;
+
+use crate::clock::wall_now;
+
 /// Bytes that the platforms accept.
 const ORDERS_BYTES: usize = 256 * 1024;
 const CRM_BYTES: usize = 512 * 1024;
@@ -189,16 +193,18 @@ impl Kind {
     }
 }
 
-/// What a school really gets: an order of a new client.
+/// What a school really gets: an order of a new client, made now.
 pub fn ordinary(nonce: usize) -> Shape {
+    let moscow = wall_now() + TimeDelta::hours(3);
     let body = format!(
         "order_id={}&number={nonce}&gc_user_id={}&name=%D0%9A%D0%BB%D0%B8%D0%B5%D0%BD%D1%82&email=client{nonce}%40client.example\
-         &phone=%2B7903555{:04}&positions=%D0%9A%D1%83%D1%80%D1%81&cost=24900&payed=0&left=24900&currency=RUB\
+         &phone=%2B7903{:07}&positions=%D0%9A%D1%83%D1%80%D1%81&cost=24900&payed=0&left=24900&currency=RUB\
          &status=%D0%9D%D0%BE%D0%B2%D1%8B%D0%B9&utm_source=vk&utm_medium=cpc&offers=501\
-         &created_at=2026-03-04+10%3A00%3A00",
+         &created_at={}",
         900_000_000 + nonce,
         700_000 + nonce,
-        nonce % 10_000
+        nonce % 10_000_000,
+        moscow.format("%Y-%m-%d+%H%%3A%M%%3A%S")
     );
     let (to, tail) = (To::Orders, "/order-created".to_owned());
     Shape { to, tail, is_json: FORM, body: body.into_bytes() }

@@ -276,23 +276,13 @@ operation on http://{}
     let _ = out::print(&addresses);
     tokio::select! {
         () = crate::interrupt::told() => {}
-        () = player_gone(), if driven => {}
+        // The player holds the other end of the input: a driven bridge ends with it.
+        () = crate::interrupt::input_ended(), if driven => {}
         () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
     tracing::info!("stopping: what is on its way lands, requests are kept until then");
     bridge.stop().await;
     Ok(())
-}
-
-/// The player holds the other end of standard input: a driven bridge ends with it.
-async fn player_gone() {
-    let (tell, gone) = tokio::sync::oneshot::channel();
-    // A thread, because reading standard input blocks; it ends with the program.
-    std::thread::spawn(move || {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        let _ = tell.send(());
-    });
-    let _ = gone.await;
 }
 
 #[cfg(feature = "sandbox")]

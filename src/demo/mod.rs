@@ -12,7 +12,7 @@ mod names;
 mod operator;
 pub mod outcome;
 pub mod player;
-mod redis;
+pub mod redis;
 mod report;
 mod scene;
 pub mod school;
@@ -35,7 +35,7 @@ use self::names::Names;
 use self::operator::Operator;
 use self::outcome::DemoOutcome;
 use self::player::{DrivenNow, Player};
-use self::redis::Redis;
+use self::redis::{Fsync, Redis};
 use self::school::{Addresses, RunIdentity};
 use self::scripts::Material;
 use crate::clock::stopwatch;
@@ -187,7 +187,7 @@ async fn own_redis(
     if !options.kill_redis {
         return Ok(None);
     }
-    let redis = Redis::start(school::free_port()?, identity.folder.join("redis")).await?;
+    let redis = Redis::start(school::free_port()?, identity.folder.join("redis"), Fsync::Always).await?;
     options.store = Some(redis.url());
     Ok(Some(Arc::new(tokio::sync::Mutex::new(redis))))
 }

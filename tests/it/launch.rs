@@ -36,14 +36,16 @@ async fn the_figures_are_written_as_asked_for() {
     let rows = rows.as_array().expect("rows");
     for row in rows {
         let keys: Vec<&str> = row.as_object().expect("a row").keys().map(String::as_str).collect();
-        assert_eq!(keys, ["goal", "met", "name", "ratio", "reference", "unit", "value"], "{row}");
+        let named =
+            ["far", "far_met", "goal", "met", "name", "noisy", "peer", "ratio", "reference", "unit", "value"];
+        assert_eq!(keys, named, "{row}");
         assert_eq!(row["met"].is_null(), row["goal"].is_null(), "{row}");
     }
     let drain = rows.iter().find(|row| row["name"] == "launch.drain").expect("the drain");
     let (value, reference) = (drain["value"].as_f64().expect("a number"), drain["reference"].as_f64());
     let ratio = value / reference.expect("what full batches need");
     assert!((drain["ratio"].as_f64().expect("a ratio") - ratio).abs() < 1e-9, "{drain}");
-    assert_eq!(drain["met"], ratio <= 1.2, "{drain}");
+    assert_eq!(drain["met"], ratio <= 1.15, "{drain}");
     // The exit code is for callers that do not read the file.
     let all_met = rows.iter().all(|row| row["met"] != false);
     assert_eq!(done.status.success(), all_met, "{}", String::from_utf8_lossy(&done.stderr));

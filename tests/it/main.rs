@@ -1,6 +1,7 @@
 //! Tests from outside: what a user of the program or of a port may rely on.
 
 mod backlog;
+mod bench;
 mod cli;
 mod commits;
 mod config;
