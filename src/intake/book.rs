@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::ahead::Ahead;
 use super::calls::CallRecord;
+use super::identity::named as named_in;
 use super::last_seen::LastSeen;
 use crate::json;
 use crate::process::desks::{Desk, Desks, DesksV1};
-use crate::process::meters::{Meter, Meters, SchoolMeter};
+use crate::process::meters::{Meter, Meters, SchoolMeter, counted_as};
 use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
 use crate::store::{Forget, Put, Record, Store, StoreError, StoreResult, key};
 
@@ -114,7 +116,7 @@ pub struct Book {
     last_seen: Shelf<LastSeen>,
     meters: Shelf<Meter>,
     school_meter: Shelf<SchoolMeter>,
-    /// Index entries of commits that are still under way.
+    /// Index entries of this round: as read, and as commits under way leave them.
     links: HashMap<String, Option<String>>,
     held: Held,
     round: u64,
@@ -165,15 +167,41 @@ impl Book {
         }
     }
 
-    /// Opens the records that will be needed, in two reads: these orders, then these clients and those of the
-    /// orders. An unreadable record stays closed, and fails where it is needed.
-    pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> StoreResult<()> {
-        let Self { store, school, orders: shelf, held, round, .. } = self;
-        let keys = orders.iter().map(key::order).collect();
-        open_all((&**store, school), (shelf, held, *round), keys).await?;
-        let of_orders = orders.iter().filter_map(|id| shelf.get(&key::order(id))?.record.as_ref());
-        let keys = clients.iter().chain(of_orders.map(|order| &order.client)).map(key::client).collect();
-        open_all((&**store, school), (&mut self.clients, &mut self.held, self.round), keys).await
+    /// Opens what will be needed, in three reads: orders, calls and index entries; then the clients of both; then their
+    /// meters. An unreadable record stays closed, and fails where it is needed.
+    pub async fn read_ahead(&mut self, ahead: Ahead) -> StoreResult<()> {
+        let Ahead { orders, mut clients, calls, people, links, ways } = ahead;
+        let (store, school, round) = (self.store.clone(), self.school.clone(), self.round);
+        let order_keys: Vec<String> = orders.iter().map(key::order).collect();
+        let call_keys = calls.iter().map(|call| key::call(call)).collect();
+        let (missing_orders, missing_calls) =
+            (missing(&self.orders, order_keys.clone()), missing(&self.calls, call_keys));
+        let links = people.iter().chain(&links).filter(|key| !self.links.contains_key(*key));
+        let links: Vec<String> = links.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let (orders, calls, found) = tokio::join!(
+            read_all(&*store, &school, missing_orders),
+            read_all(&*store, &school, missing_calls),
+            async { if links.is_empty() { Ok(Vec::new()) } else { store.find(&school, &links).await } },
+        );
+        shelve_all((&mut self.orders, &mut self.held, round), orders?);
+        shelve_all((&mut self.calls, &mut self.held, round), calls?);
+        self.links.extend(links.into_iter().zip(found?));
+
+        let named: Vec<_> = people.iter().filter_map(|key| self.links.get(key).cloned()).collect();
+        clients.extend(named_in(&named));
+        let of_orders = order_keys.iter().filter_map(|key| self.orders.get(key)?.record.as_ref());
+        clients.extend(of_orders.map(|order| order.client.clone()));
+        let client_keys: Vec<String> = clients.iter().map(key::client).collect();
+        let read = read_all(&*store, &school, missing(&self.clients, client_keys.clone())).await?;
+        shelve_all((&mut self.clients, &mut self.held, round), read);
+
+        let of_clients = client_keys.iter().filter_map(|key| self.clients.get(key)?.record.as_ref());
+        let known = of_clients.flat_map(|client| client.emails.iter().chain(&client.phones));
+        let ways: BTreeSet<String> = known.map(|way| counted_as(way)).chain(ways).collect();
+        let meters = ways.iter().map(|way| key::meter(way)).collect();
+        let read = read_all(&*store, &school, missing(&self.meters, meters)).await?;
+        shelve_all((&mut self.meters, &mut self.held, round), read);
+        Ok(())
     }
 
     pub async fn order(&mut self, id: &OrderId) -> StoreResult<Option<Order>> {
@@ -371,35 +399,40 @@ async fn open<T: DeserializeOwned + Clone>(
     Ok(record)
 }
 
-/// Opens the records that are not open, in one read.
-async fn open_all<T: DeserializeOwned>(
-    (store, school): (&dyn Store, &SchoolId),
-    (shelf, held, used): ShelfSlot<'_, T>,
-    mut keys: Vec<String>,
-) -> StoreResult<()> {
+/// Those of the keys whose record is not open, each once.
+fn missing<T>(shelf: &Shelf<T>, mut keys: Vec<String>) -> Vec<String> {
     keys.retain(|key| !shelf.contains_key(key));
     keys.sort_unstable();
     keys.dedup();
-    if keys.len() < 2 {
-        return Ok(());
+    keys
+}
+
+/// Records with their keys, in one read. A damaged one fails the whole read; later it fails alone, with its name.
+async fn read_all(
+    store: &dyn Store,
+    school: &SchoolId,
+    keys: Vec<String>,
+) -> StoreResult<Vec<(String, Option<Record>)>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
     }
-    let read = store.read(school, &keys).await;
-    // A damaged record fails the whole read; later it fails alone, with its name.
-    let read = match read {
-        Err(StoreError::Unreadable(_)) => return Ok(()),
-        read => read?,
-    };
-    for (key, stored) in keys.into_iter().zip(read) {
-        let (version, record, bytes) = match stored {
-            None => (0, None, 0),
-            Some(stored) => match serde_json::from_slice(&stored.body) {
-                Ok(record) => (stored.version, Some(record), stored.body.len()),
-                Err(_) => continue,
-            },
-        };
-        shelve((&mut *shelf, &mut *held, used), key, (version, record), bytes);
+    match store.read(school, &keys).await {
+        Err(StoreError::Unreadable(_)) => Ok(Vec::new()),
+        read => Ok(keys.into_iter().zip(read?).collect()),
     }
-    Ok(())
+}
+
+/// Opens records that have been read, if they can be understood.
+fn shelve_all<T: DeserializeOwned>(
+    (shelf, held, used): ShelfSlot<'_, T>,
+    records: Vec<(String, Option<Record>)>,
+) {
+    for (key, stored) in records {
+        let bytes = stored.as_ref().map_or(0, |stored| stored.body.len());
+        if let Ok(record) = read(&key, stored) {
+            shelve((&mut *shelf, &mut *held, used), key, record, bytes);
+        }
+    }
 }
 
 /// A stored record with its version; version 0 if there is none.

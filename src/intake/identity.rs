@@ -81,8 +81,7 @@ pub fn new_client(order: &OrderId) -> ClientId {
 pub async fn who(book: &mut Book, facts: &ClientFacts) -> StoreResult<Who> {
     let user = facts.gc_user.as_deref();
     let ways = ways(facts);
-    let keys = user.map(link::gc_user).into_iter().chain(ways.iter().flat_map(|(_, key)| entries(key)));
-    let mut found = book.links_of(&keys.collect::<Vec<_>>()).await?;
+    let mut found = book.links_of(&keys(facts)).await?;
     if user.is_some()
         && let Some(client) = found.remove(0)
     {
@@ -171,6 +170,13 @@ pub async fn change_alike(
 /// All persons with this number or address, the first known first: a call may be of any of them.
 pub async fn all_with(book: &Book, key: &str) -> StoreResult<Vec<ClientId>> {
     Ok(named(&book.links_of(&entries(key)).await?))
+}
+
+/// The index entries that may name the person of a report: of GetCourse's user first, then [`entries`] of each number
+/// and address.
+pub fn keys(facts: &ClientFacts) -> Vec<String> {
+    let user = facts.gc_user.as_deref().map(link::gc_user);
+    user.into_iter().chain(ways(facts).iter().flat_map(|(_, key)| entries(key))).collect()
 }
 
 /// The index entries that name everybody with this number or address; [`named`] reads them.

@@ -1,6 +1,7 @@
 //! From accepted requests to units of work: decode, correlate, step. Never calls a platform and never
 //! commits. Enter at [`apply`]; `worker::inbox` calls it.
 
+pub mod ahead;
 pub mod apply;
 pub mod book;
 pub mod calls;

@@ -23,6 +23,8 @@ pub struct FakeStore {
     /// The next look at the inbox keeps its thread.
     keeps_thread: AtomicBool,
     renewals: AtomicU32,
+    /// Reads of records and of index entries.
+    reads: AtomicU32,
     epoch: Mutex<Option<String>>,
     /// What the last renewal of a lease left, once a test has said so.
     beat: Mutex<Option<Beat>>,
@@ -42,6 +44,7 @@ impl Default for FakeStore {
             searches_hang,
             keeps_thread,
             renewals: AtomicU32::default(),
+            reads: AtomicU32::default(),
             epoch: Mutex::new(Some("run-1".to_owned())),
             beat: Mutex::default(),
             wiped: Mutex::default(),
@@ -73,6 +76,10 @@ impl FakeStore {
 
     pub fn renewals(&self) -> u32 {
         self.renewals.load(Ordering::SeqCst)
+    }
+
+    pub fn reads(&self) -> u32 {
+        self.reads.load(Ordering::SeqCst)
     }
 
     /// Another run of the store.
@@ -144,11 +151,13 @@ impl Store for FakeStore {
 
     async fn read(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<Record>>> {
         self.there()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.inner.read(school, keys).await
     }
 
     async fn find(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<String>>> {
         self.there()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.inner.find(school, keys).await
     }
 

@@ -21,15 +21,17 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
 use self::fold::Folds;
+use self::take::Read;
 use super::landings::{Landed, Written};
 use super::site::{Site, count};
 use super::{store_watch, wheel_feed};
+use crate::intake::ahead::Ahead;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
-use crate::intake::item::{Item, Member};
+use crate::intake::item::Member;
 use crate::link;
-use crate::panics::Panicked;
+use crate::panics::{Panicked, caught_now};
 use crate::process::{At, Event, OrderId};
 use crate::store::{CommitError, Entry, Seq, StoreError, StoreResult, Unit, Wake};
 
@@ -149,7 +151,8 @@ enum Doubt {
 struct Work {
     landed: Vec<Landed>,
     due: Vec<(String, i64)>,
-    entries: Vec<Entry>,
+    /// With each its content, once it has been read ahead of its turn.
+    entries: Vec<(Entry, Option<Read>)>,
 }
 
 /// Why a round ended early, and its cause, if known.
@@ -231,10 +234,10 @@ impl Inbox {
     async fn round(&mut self) -> Result<usize, Refused> {
         let site = self.site.clone();
         let now = site.clock.now();
-        let work = self.work(now).await?;
-        self.prefetch(&work).await?;
+        let mut work = self.work(now).await?;
+        self.read_ahead(&mut work).await?;
         let mut units = Vec::new();
-        let stepped = self.units(&work, now, &mut units).await;
+        let stepped = self.units(&mut work, now, &mut units).await;
         if let [(cause, unit)] = &mut units[..] {
             // No other unit of the round may revoke what it adds.
             let settled = if let Cause::Landed(place) = cause { Some(*place) } else { None };
@@ -271,31 +274,36 @@ impl Inbox {
         let mut work = Work { landed: site.landings().first(LANDED_MAX), ..Work::default() };
         if !site.stopping() {
             wheel_feed::fill(site).await?;
-            work.entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
+            let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
+            work.entries = entries.into_iter().map(|entry| (entry, None)).collect();
             work.due = site.wheel_feed().advance(now.timestamp_millis(), WAKES_MAX);
         }
         Ok(work)
     }
 
-    /// Reads the records that this round will need, in few requests.
-    async fn prefetch(&mut self, work: &Work) -> Result<(), Refused> {
-        let commands = work.landed.iter().map(|landed| &landed.delivery.command);
-        let clients: Vec<_> = commands.clone().map(|command| command.client.clone()).collect();
-        let mut orders: Vec<OrderId> = commands.map(|command| command.order.clone()).collect();
-        orders.extend(work.due.iter().filter_map(|(member, _)| match Member::read(member)? {
-            Member::Order(order) => Some(order),
-            Member::Call(_) | Member::Canary => None,
-        }));
-        orders.extend(work.entries.iter().filter_map(|entry| match Item::read(&entry.body)? {
-            Item::Event { order, .. } | Item::Retire { order, .. } => Some(order),
-            _ => None,
-        }));
-        Ok(self.book.prefetch(&orders, &clients).await?)
+    /// Decodes the entries, and reads the records that this round will need, in few requests.
+    async fn read_ahead(&mut self, work: &mut Work) -> Result<(), Refused> {
+        let mut ahead = Ahead::default();
+        for Landed { delivery, .. } in &work.landed {
+            ahead.orders.push(delivery.command.order.clone());
+            ahead.clients.push(delivery.command.client.clone());
+        }
+        work.due.iter().for_each(|(member, _)| ahead.wake(member));
+        for (entry, read) in &mut work.entries {
+            if !self.aside.contains_key(&Cause::Entry(entry.seq.clone())) {
+                // What panics here panics again in its turn, and is counted there.
+                *read = caught_now(|| self.read(entry)).ok();
+            }
+            if let Some(read) = read {
+                read.needs(&mut ahead);
+            }
+        }
+        Ok(self.book.read_ahead(ahead).await?)
     }
 
     /// Steps everything up to the first failure. Settlements come first, so that nothing they mark as being
     /// sent has been revoked by this round.
-    async fn units(&mut self, work: &Work, now: At, units: &mut Vec<(Cause, Unit)>) -> Result<(), Refused> {
+    async fn units(&mut self, work: &mut Work, now: At, units: &mut Vec<(Cause, Unit)>) -> Result<(), Refused> {
         let site = self.site.clone();
         let mut revoked = HashSet::new();
         for landed in &work.landed {
@@ -320,9 +328,9 @@ impl Inbox {
             let fired = fired.and_then(|fired| Ok(fired?));
             units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }
-        for entry in &work.entries {
+        for (entry, read) in &mut work.entries {
             let cause = Cause::Entry(entry.seq.clone());
-            let taken = site.guard("entry", self.take(entry, now)).await.map_err(Failure::from);
+            let taken = site.guard("entry", self.take(entry, read.take(), now)).await.map_err(Failure::from);
             let taken = taken.and_then(|taken| Ok(taken?));
             let mut unit = taken.map_err(|error| Refused::by(cause.clone(), error))?;
             unit.ack.push(entry.seq.clone());

@@ -34,9 +34,6 @@ pub const PEER_GONE: Duration = Duration::from_secs(5);
 /// Connections to a single server: one per worker, up to this.
 const CONNECTIONS_MAX: usize = 8;
 
-/// Number of queues for a Cluster; names share them.
-const QUEUES: usize = 16;
-
 /// Commands that wait for one connection's writer.
 const QUEUE: usize = 1024;
 
@@ -49,8 +46,6 @@ const VERSION_MIN: u32 = 7;
 pub struct Link {
     connections: Connections,
     turn: AtomicUsize,
-    /// Calls to a Cluster whose order counts wait here for one another.
-    queues: [tokio::sync::Mutex<()>; QUEUES],
     /// Clients that can subscribe: each of them receives all messages.
     subscribers: Vec<Client>,
     /// Its servers, for messages.
@@ -160,24 +155,13 @@ impl Link {
         call.invoke_async(&mut self.next_connection()).await.map_err(|error| self.fault(&error))
     }
 
-    /// The same, after the calls that were sent before under this name: all of them use one connection. The
-    /// client of a Cluster does not keep the order, so there each call waits for the answer of the one before
-    /// it; if a node is gone, waiting calls fail together instead of one after another.
-    pub async fn invoke_in_order<T: FromRedisValue>(
+    /// The same; all calls under this name use one connection.
+    pub async fn invoke_for<T: FromRedisValue>(
         &self,
         name: &str,
         call: &ScriptInvocation<'_>,
     ) -> StoreResult<T> {
         let place = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        let _turn = match self.connections {
-            Connections::Single(_) => None,
-            Connections::Cluster(_) => {
-                let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
-                Some(turn.map_err(|_| {
-                    StoreError::Unreachable("no answer to an earlier call".to_owned()).of(&self.name)
-                })?)
-            }
-        };
         call.invoke_async(&mut self.nth(place)).await.map_err(|error| self.fault(&error))
     }
 
@@ -264,7 +248,6 @@ impl Link {
         Self {
             connections,
             turn: AtomicUsize::new(0),
-            queues: Default::default(),
             subscribers,
             name: String::new(),
             is_moving: false,

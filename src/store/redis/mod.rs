@@ -4,6 +4,7 @@
 
 mod address;
 mod contents;
+mod group;
 mod info;
 mod keys;
 mod link;
@@ -33,6 +34,7 @@ use crate::store::{
 };
 pub use address::Address;
 use contents::record;
+use group::{Common, Group, Share};
 use keys::SchoolKeys;
 use link::{ConnectError, Link};
 use reach::Reach;
@@ -46,6 +48,9 @@ const EPOCH_KEPT: Duration = Duration::from_millis(250);
 
 /// The counter of places, where an entry is written, and whatever else shows that the store is not new.
 const ACCEPTED: [&str; 7] = ["n", "inbox", "raw", "items", "out", "dead", "token"];
+
+/// How long the id of a request is known.
+const ID_LIFE_MS: u64 = OFFER_KEPT_S * 1000;
 
 /// A list of names with their scores, from `WITHSCORES`.
 type Scored = Vec<(String, u64)>;
@@ -106,28 +111,40 @@ impl RedisStore {
 
     async fn take_in(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {
         let Offer { id, key, at, raw } = offer;
-        let school = SchoolKeys::of(school);
-        let mut call = self.scripts.accept.prepare_invoke();
-        // If the idempotency key lives at least as long as the offer id, one key is enough.
-        let lives_long = matches!(key, IdempotencyKey::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
+        let keys = SchoolKeys::of(school);
+        let mut share = Share::default();
         match key {
-            IdempotencyKey::Unique { key, keep_s } => call
-                .key(school.seen("unique", key))
-                .arg("unique")
-                .arg("")
-                .arg(life_ms(keep_s.saturating_mul(1000))),
-            IdempotencyKey::SameAsLast { slot, digest } => call
-                .key(school.seen("last", slot))
-                .arg("last")
-                .arg(keys::short_hash("digest", digest))
-                .arg(LAST_KEPT_S * 1000),
-            IdempotencyKey::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
-        };
-        call.key(&school.many(ACCEPTED)).arg(at.timestamp_micros()).arg(pack(raw));
-        if !lives_long {
-            call.key(school.seen("offer", id)).arg(OFFER_KEPT_S * 1000);
+            IdempotencyKey::Unique { key, keep_s } => {
+                // If the idempotency key lives at least as long as the offer id, one key is enough.
+                let (seen, life) = (keys.seen("unique", key), life_ms(keep_s.saturating_mul(1000)));
+                match *keep_s >= OFFER_KEPT_S {
+                    true => share.key(seen).key(keys.one("n")).arg("unique").arg("").arg(life).arg(0),
+                    false => share.key(seen).key(keys.seen("offer", id)).arg("unique").arg("").arg(life).arg(ID_LIFE_MS),
+                };
+            }
+            IdempotencyKey::SameAsLast { slot, digest } => {
+                share.key(keys.seen("last", slot)).key(keys.seen("offer", id)).arg("last");
+                share.arg(keys::short_hash("digest", digest)).arg(LAST_KEPT_S * 1000).arg(ID_LIFE_MS);
+            }
+            IdempotencyKey::Always => {
+                share.key(keys.one("n")).key(keys.seen("offer", id)).arg("always").arg("").arg(0).arg(ID_LIFE_MS);
+            }
         }
-        Ok(if self.run::<i64>(&call).await? == 1 { Accepted::New } else { Accepted::Repeat })
+        share.arg(at.timestamp_micros()).arg(pack(raw));
+        let common = || Common { keys: keys.many(ACCEPTED).into(), args: Vec::new() };
+        let is_new: bool = self.grouped(&self.scripts.accept, school, common, share).await?;
+        Ok(if is_new { Accepted::New } else { Accepted::Repeat })
+    }
+
+    async fn grouped<T: FromRedisValue>(
+        &self,
+        group: &Group,
+        school: &SchoolId,
+        common: impl FnOnce() -> Common,
+        share: Share,
+    ) -> StoreResult<T> {
+        let answer = group.run(self.link().await?, school, common, share).await?;
+        redis::from_redis_value(answer).map_err(|_| StoreError::Unreadable("an answer of a script".to_owned()))
     }
 
     async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> StoreResult<T> {
@@ -223,10 +240,13 @@ impl Store for RedisStore {
     }
 
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
-        let rows = unit.deliveries.len();
-        let call = unit::call(&self.scripts.commit, &SchoolKeys::of(school), fence, &unit);
-        // An owner sends many at once, each on the versions that the one before it leaves.
-        let answer: Vec<String> = self.link().await?.invoke_in_order(school.as_str(), &call).await?;
+        let (rows, keys) = (unit.deliveries.len(), SchoolKeys::of(school));
+        let common = || Common {
+            keys: keys.many(unit::FIXED).into(),
+            args: vec![JOURNAL_MAX.to_string().into_bytes()],
+        };
+        let share = unit::share(&keys, fence, &unit);
+        let answer: Vec<String> = self.grouped(&self.scripts.commit, school, common, share).await?;
         match answer.first().map(String::as_str) {
             Some("ok") => {
                 let (places, again) = answer[1..].split_at(rows.min(answer.len() - 1));
@@ -236,6 +256,9 @@ impl Store for RedisStore {
             }
             Some("fenced") => Err(CommitError::Fenced),
             Some("conflict") => Err(CommitError::Conflict(answer.into_iter().nth(1).unwrap_or_default())),
+            Some("unreadable") => {
+                Err(StoreError::Unreadable(answer.into_iter().nth(1).unwrap_or_default()).into())
+            }
             _ => Err(StoreError::Unreadable("an answer of the commit script".to_owned()).into()),
         }
     }

@@ -3,11 +3,13 @@
 
 use redis::Script;
 
+use super::group::Group;
+
 pub struct Scripts {
-    pub accept: Script,
+    pub accept: Group,
     pub append: Script,
     pub budget: Script,
-    pub commit: Script,
+    pub commit: Group,
     pub copy_stream: Script,
     pub counts: Script,
     pub forget_raw: Script,
@@ -28,10 +30,10 @@ pub struct Scripts {
 impl Scripts {
     pub fn new() -> Self {
         Self {
-            accept: with_places(include_str!("scripts/accept.lua")),
+            accept: Group::of(with_places(include_str!("scripts/accept.lua"))),
             append: with_places(include_str!("scripts/append.lua")),
             budget: Script::new(include_str!("scripts/budget.lua")),
-            commit: with_places(include_str!("scripts/commit.lua")),
+            commit: Group::of(with_places(include_str!("scripts/commit.lua"))),
             copy_stream: Script::new(include_str!("scripts/copy_stream.lua")),
             counts: Script::new(include_str!("scripts/counts.lua")),
             forget_raw: with_places(include_str!("scripts/forget_raw.lua")),

@@ -1,20 +1,19 @@
-//! A unit of work as the arguments of `commit.lua`: keys declared, parts with their lengths. Never talks to
-//! Redis. Enter at [`call`]; the order of the parts is the script's.
+//! A unit of work as its share of the arguments of `commit.lua`: keys declared, parts with their lengths. Never talks
+//! to Redis. Enter at [`share`]; the order of the parts is the script's.
 
-use redis::{Script, ScriptInvocation};
-
+use super::group::Share;
 use super::keys::SchoolKeys;
 use crate::json;
 use crate::store::body::{pack, pack_letter};
-use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX, Unit};
+use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, Unit};
 
 /// The keys that every commit names, in the script's order.
-const FIXED: [&str; 12] =
+pub const FIXED: [&str; 12] =
     ["lease", "n", "inbox", "raw", "items", "wake", "promised", "links", "names", "out", "dead", "token"];
 
-pub fn call<'a>(script: &'a Script, school: &SchoolKeys, fence: &Fence, unit: &Unit) -> ScriptInvocation<'a> {
-    let mut call = script.prepare_invoke();
-    call.key(&school.many(FIXED)).arg(&fence.0).arg(unit.at.timestamp_micros()).arg(JOURNAL_MAX);
+pub fn share(school: &SchoolKeys, fence: &Fence, unit: &Unit) -> Share {
+    let mut call = Share::default();
+    call.arg(&fence.0).arg(unit.at.timestamp_micros());
 
     call.arg(unit.ack.len());
     for seq in &unit.ack {
@@ -34,7 +33,10 @@ pub fn call<'a>(script: &'a Script, school: &SchoolKeys, fence: &Fence, unit: &U
         // A value has `=` in front, so that an empty one differs from a missing one.
         call.arg(name).arg(value.as_ref().map_or(String::new(), |value| format!("={value}")));
     }
-    call.arg(unit.sleep.len()).arg(&unit.sleep);
+    call.arg(unit.sleep.len());
+    for member in &unit.sleep {
+        call.arg(member);
+    }
     call.arg(unit.wake.len());
     for wake in &unit.wake {
         call.arg(&wake.member).arg(wake.at_ms).arg(if wake.promised { "promised" } else { "wake" });

@@ -15,7 +15,7 @@ use crate::store::{DeliveryOp, StoreResult, Unit};
 use crate::worker::site::count;
 
 /// Most signals of one request in one unit; the others become entries of their own.
-const TOGETHER_MAX: usize = 32;
+pub(super) const TOGETHER_MAX: usize = 32;
 
 impl Inbox {
     /// Signals in their order. An unusable one becomes an entry of its own, and later a dead letter, without

@@ -1,7 +1,9 @@
 //! Turns an entry of the inbox into a unit of work; `signals` processes its signals. Never commits and never
 //! drops an entry: an unusable one becomes a dead letter. Enter at [`Inbox::take`].
 
+use super::signals::TOGETHER_MAX;
 use super::{Cause, Inbox};
+use crate::intake::ahead::Ahead;
 use crate::intake::apply::Source;
 use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
@@ -23,31 +25,42 @@ use crate::worker::wipe::{self, Removed};
 use crate::{json, link};
 
 impl Inbox {
-    /// Every entry becomes a unit; an unusable one becomes a dead letter.
-    pub(super) async fn take(&mut self, entry: &Entry, now: At) -> StoreResult<Unit> {
+    /// Reads an entry and decodes its request.
+    pub(super) fn read(&self, entry: &Entry) -> Read {
+        match Inbound::read(&entry.body) {
+            // Where the store has lost it, there is nothing to read.
+            _ if entry.body.is_empty() => Read::Nothing,
+            Ok(Inbound::Request(envelope)) => Read::Request {
+                source: source_of(entry, &envelope),
+                signals: self.decoded(&envelope),
+            },
+            Ok(Inbound::Item(item)) => Read::Item(item),
+            // The text of the error may quote the entry.
+            Err(error) => Read::Unreadable(format!("the entry cannot be read: JSON, column {}", error.column())),
+        }
+    }
+
+    /// Every entry becomes a unit; an unusable one becomes a dead letter. `read` is the entry as it was read ahead.
+    pub(super) async fn take(&mut self, entry: &Entry, read: Option<Read>, now: At) -> StoreResult<Unit> {
         if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())).cloned() {
             return match self.apart(entry, now) {
                 Some(unit) => Ok(unit),
                 None => self.bury(dead(entry, why), now).await,
             };
         }
-        if entry.body.is_empty() {
-            // The store has lost it and kept its place: there is nothing to show a person.
-            self.site.store_watch.entry_gone();
-            return Ok(Unit { at: now, ..Unit::default() });
-        }
-        let inbound = match Inbound::read(&entry.body) {
-            Ok(inbound) => inbound,
-            Err(error) => {
-                // The text of the error may quote the entry.
-                let why = format!("the entry cannot be read: JSON, column {}", error.column());
-                self.site.unreadable(&why);
-                return self.bury(dead(entry, why), now).await;
+        let taken = match read.unwrap_or_else(|| self.read(entry)) {
+            Read::Nothing => {
+                // The store has kept its place.
+                self.site.store_watch.entry_gone();
+                return Ok(Unit { at: now, ..Unit::default() });
             }
-        };
-        let taken = match inbound {
-            Inbound::Request(envelope) => self.envelope(entry, &envelope, now).await?,
-            Inbound::Item(item) => self.item(*item, now).await?,
+            Read::Request { source, signals: Ok(signals) } => self.signals(signals, source, now).await?,
+            Read::Request { signals: Err(why), .. } => Err(why),
+            Read::Item(item) => self.item(*item, now).await?,
+            Read::Unreadable(why) => {
+                self.site.unreadable(&why);
+                Err(DeadReason::new(why))
+            }
         };
         match taken {
             Ok(unit) => Ok(unit),
@@ -105,13 +118,6 @@ impl Inbox {
             Item::Retire { order, before } => {
                 Ok(Ok(forget::retire(&mut self.book, &order, before, now).await?))
             }
-        }
-    }
-
-    async fn envelope(&mut self, entry: &Entry, envelope: &Envelope, now: At) -> Taken {
-        match self.decoded(envelope) {
-            Ok(signals) => self.signals(signals, source_of(entry, envelope), now).await,
-            Err(why) => Ok(Err(why)),
         }
     }
 
@@ -268,6 +274,27 @@ impl Inbox {
         self.folds.forget();
         unit.dead.push(DeadOp::Dig(id.to_owned()));
         Ok(Ok(unit))
+    }
+}
+
+/// An entry that has been read and decoded, not processed.
+pub(super) enum Read {
+    Nothing,
+    Request { source: Source, signals: Result<Vec<Signal>, DeadReason> },
+    Item(Box<Item>),
+    Unreadable(String),
+}
+
+impl Read {
+    /// Adds the records that processing it will need.
+    pub fn needs(&self, ahead: &mut Ahead) {
+        match self {
+            Self::Request { signals: Ok(signals), .. } => {
+                signals.iter().take(TOGETHER_MAX).for_each(|signal| ahead.signal(signal));
+            }
+            Self::Item(item) => ahead.item(item),
+            Self::Nothing | Self::Request { .. } | Self::Unreadable(_) => {}
+        }
     }
 }
 

@@ -1,24 +1,37 @@
 #!lua
--- Stores a verified request, unless it is a repeat. Returns 1 for a new one, 0 for a repeat.
--- KEYS: seen (or the counter again if every request counts), counter, inbox, raw, items, out, dead, token, and, if
---   the request is accepted once for its own id, the key of that id
--- ARGV: kind of key ('unique', 'last', 'always'), digest, life of the key in ms, microseconds, body, life of the id
-local seen, counter, inbox, raw, items = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local way, digest, life = ARGV[1], ARGV[2], ARGV[3]
-if KEYS[9] and not redis.call('SET', KEYS[9], '', 'NX', 'PX', ARGV[6]) then
-  return 0
-end
-if way == 'unique' then
-  if life ~= '0' and not redis.call('SET', seen, '', 'NX', 'PX', life) then
-    return 0
+-- Stores verified requests, unless they are repeats. Returns for each 1 if it is new, 0 for a repeat.
+-- KEYS: counter, inbox, raw, items, out, dead, token; then for each request: seen (or the counter again if every
+--   request counts) and the key of its own id (or the counter again if `seen` does as well)
+-- ARGV: for each request: kind of key ('unique', 'last', 'always'), digest, life of the key in ms, life of the id
+--   ('0' without one), microseconds, body
+local counter, inbox, raw = KEYS[1], KEYS[2], KEYS[3]
+local others = {unpack(KEYS, 2, 7)}
+
+local function is_repeat(seen, id, way, digest, life, id_life)
+  if id_life ~= '0' and not redis.call('SET', id, '', 'NX', 'PX', id_life) then
+    return true
   end
-elseif way == 'last' then
-  if redis.call('GET', seen) == digest then
-    return 0
+  if way == 'unique' then
+    return life ~= '0' and not redis.call('SET', seen, '', 'NX', 'PX', life)
+  elseif way == 'last' then
+    if redis.call('GET', seen) == digest then
+      return true
+    end
+    redis.call('SET', seen, digest, 'PX', life)
   end
-  redis.call('SET', seen, digest, 'PX', life)
+  return false
 end
-local seq = text(places(counter, {unpack(KEYS, 3, 8)}, 1) + 1)
-redis.call('XADD', raw, seq .. '-0', 'a', ARGV[4], 'b', ARGV[5])
-redis.call('ZADD', inbox, seq, seq)
-return 1
+
+local answer = {}
+for i = 1, #ARGV / 6 do
+  local key, arg = 7 + (i - 1) * 2, (i - 1) * 6
+  if is_repeat(KEYS[key + 1], KEYS[key + 2], unpack(ARGV, arg + 1, arg + 4)) then
+    answer[i] = 0
+  else
+    local seq = text(places(counter, others, 1) + 1)
+    redis.call('XADD', raw, seq .. '-0', 'a', ARGV[arg + 5], 'b', ARGV[arg + 6])
+    redis.call('ZADD', inbox, seq, seq)
+    answer[i] = 1
+  end
+end
+return answer

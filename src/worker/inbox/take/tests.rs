@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
 
@@ -94,10 +95,15 @@ fn ended_call() -> Signal {
 }
 
 async fn bench() -> Bench {
-    let told: Arc<dyn Hooks> = Arc::new(Told);
-    let mut bench = Bench::over(Arc::default(), BTreeMap::from([("told", told)]), None).await;
+    let mut bench = told().await;
     bench.work().await;
     bench
+}
+
+/// An owner that has not begun to work.
+async fn told() -> Bench {
+    let told: Arc<dyn Hooks> = Arc::new(Told);
+    Bench::over(Arc::default(), BTreeMap::from([("told", told)]), None).await
 }
 
 async fn orders(bench: &Bench) -> usize {
@@ -128,6 +134,33 @@ async fn what_cannot_be_used_is_kept_whole_for_a_person_and_stops_nothing_behind
     assert_eq!(dead.iter().map(|letter| letter.body.clone()).collect::<Vec<_>>(), bad);
     assert!(dead.iter().all(|letter| !letter.why.contains("secret")), "{dead:#?}");
     assert!(dead[0].why.contains("pbxz is not set up"), "{dead:#?}");
+}
+
+/// However many orders a round has, and then however many of them are due, the store is read a few times.
+#[tokio::test(start_paused = true)]
+async fn a_round_reads_the_store_a_few_times_whatever_it_holds() {
+    let mut bench = told().await;
+    let person = |n: u32| {
+        let Signal::OrderSeen(mut seen) = order(Some(n.to_string())) else { unreachable!("an order") };
+        seen.facts.client.phone.as_mut().expect("a phone").e164 = Some(format!("+7903555{n:04}"));
+        seen.facts.client.email = Some(format!("client{n}@client.example"));
+        seen.facts.client.gc_user = Some(n.to_string());
+        Signal::OrderSeen(seen)
+    };
+    for n in 1..=60 {
+        bench.offer(&format!("told-{n}"), said(&[person(n)])).await;
+    }
+    bench.work().await;
+    assert!(is_worked_off(&bench).await);
+    assert_eq!(orders(&bench).await, 60);
+    assert!(bench.store.reads() < 20, "{} reads for 60 new orders", bench.store.reads());
+    // A new owner knows none of them.
+    bench.take_again().await;
+    let stepped = || bench.site.tally.stepped.load(Ordering::Relaxed);
+    let before = (stepped(), bench.store.reads());
+    bench.run_for(TimeDelta::days(1)).await;
+    let (stepped, reads) = (stepped() - before.0, bench.store.reads() - before.1);
+    assert!(stepped >= 60 && reads < 20, "{reads} reads for {stepped} steps");
 }
 
 /// The store lost an order while four of its commands were on their way: what is decided again from the first number
