@@ -303,7 +303,12 @@ impl Inbox {
 
     /// Steps everything up to the first failure. Settlements come first, so that nothing they mark as being
     /// sent has been revoked by this round.
-    async fn units(&mut self, work: &mut Work, now: At, units: &mut Vec<(Cause, Unit)>) -> Result<(), Refused> {
+    async fn units(
+        &mut self,
+        work: &mut Work,
+        now: At,
+        units: &mut Vec<(Cause, Unit)>,
+    ) -> Result<(), Refused> {
         let site = self.site.clone();
         let mut revoked = HashSet::new();
         for landed in &work.landed {

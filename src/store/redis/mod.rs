@@ -49,9 +49,6 @@ const EPOCH_KEPT: Duration = Duration::from_millis(250);
 /// The counter of places, where an entry is written, and whatever else shows that the store is not new.
 const ACCEPTED: [&str; 7] = ["n", "inbox", "raw", "items", "out", "dead", "token"];
 
-/// How long the id of a request is known.
-const ID_LIFE_MS: u64 = OFFER_KEPT_S * 1000;
-
 /// A list of names with their scores, from `WITHSCORES`.
 type Scored = Vec<(String, u64)>;
 
@@ -112,24 +109,23 @@ impl RedisStore {
     async fn take_in(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {
         let Offer { id, key, at, raw } = offer;
         let keys = SchoolKeys::of(school);
-        let mut share = Share::default();
-        match key {
+        // If the idempotency key lives at least as long as the offer id, one key is enough.
+        let lives_long = matches!(key, IdempotencyKey::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
+        let (way, seen, digest, life) = match key {
             IdempotencyKey::Unique { key, keep_s } => {
-                // If the idempotency key lives at least as long as the offer id, one key is enough.
-                let (seen, life) = (keys.seen("unique", key), life_ms(keep_s.saturating_mul(1000)));
-                match *keep_s >= OFFER_KEPT_S {
-                    true => share.key(seen).key(keys.one("n")).arg("unique").arg("").arg(life).arg(0),
-                    false => share.key(seen).key(keys.seen("offer", id)).arg("unique").arg("").arg(life).arg(ID_LIFE_MS),
-                };
+                ("unique", keys.seen("unique", key), String::new(), life_ms(keep_s.saturating_mul(1000)))
             }
             IdempotencyKey::SameAsLast { slot, digest } => {
-                share.key(keys.seen("last", slot)).key(keys.seen("offer", id)).arg("last");
-                share.arg(keys::short_hash("digest", digest)).arg(LAST_KEPT_S * 1000).arg(ID_LIFE_MS);
+                ("last", keys.seen("last", slot), keys::short_hash("digest", digest), LAST_KEPT_S * 1000)
             }
-            IdempotencyKey::Always => {
-                share.key(keys.one("n")).key(keys.seen("offer", id)).arg("always").arg("").arg(0).arg(ID_LIFE_MS);
-            }
-        }
+            IdempotencyKey::Always => ("always", keys.one("n"), String::new(), 0),
+        };
+        let (own, own_life) = match lives_long {
+            true => (keys.one("n"), 0),
+            false => (keys.seen("offer", id), OFFER_KEPT_S * 1000),
+        };
+        let mut share = Share::default();
+        share.key(seen).key(own).arg(way).arg(digest).arg(life).arg(own_life);
         share.arg(at.timestamp_micros()).arg(pack(raw));
         let common = || Common { keys: keys.many(ACCEPTED).into(), args: Vec::new() };
         let is_new: bool = self.grouped(&self.scripts.accept, school, common, share).await?;
@@ -144,7 +140,8 @@ impl RedisStore {
         share: Share,
     ) -> StoreResult<T> {
         let answer = group.run(self.link().await?, school, common, share).await?;
-        redis::from_redis_value(answer).map_err(|_| StoreError::Unreadable("an answer of a script".to_owned()))
+        redis::from_redis_value(answer)
+            .map_err(|_| StoreError::Unreadable("an answer of a script".to_owned()))
     }
 
     async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> StoreResult<T> {

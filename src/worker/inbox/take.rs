@@ -30,13 +30,14 @@ impl Inbox {
         match Inbound::read(&entry.body) {
             // Where the store has lost it, there is nothing to read.
             _ if entry.body.is_empty() => Read::Nothing,
-            Ok(Inbound::Request(envelope)) => Read::Request {
-                source: source_of(entry, &envelope),
-                signals: self.decoded(&envelope),
-            },
+            Ok(Inbound::Request(envelope)) => {
+                Read::Request { source: source_of(entry, &envelope), signals: self.decoded(&envelope) }
+            }
             Ok(Inbound::Item(item)) => Read::Item(item),
             // The text of the error may quote the entry.
-            Err(error) => Read::Unreadable(format!("the entry cannot be read: JSON, column {}", error.column())),
+            Err(error) => {
+                Read::Unreadable(format!("the entry cannot be read: JSON, column {}", error.column()))
+            }
         }
     }
 
