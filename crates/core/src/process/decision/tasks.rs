@@ -80,22 +80,22 @@ impl Decision<'_> {
                 std::mem::swap(known, other);
             }
         };
-        let words = |d: &Self| -> Vec<Option<String>> {
-            d.case.order.tasks.values().map(|task| d.task_words(task)).collect()
-        };
         let mut sums: Sums = [before.cost.clone(), before.paid.clone(), before.left.clone()];
         let order = &self.case.order;
         if [&order.cost, &order.paid, &order.left].into_iter().eq(&sums) {
             return;
         }
+        // One that was made meanwhile says the new sum.
+        let open = order.tasks.iter().filter(|(id, _)| before.tasks.contains_key(*id));
+        let open: Vec<(TaskId, Task)> = open.map(|(id, task)| (id.clone(), task.clone())).collect();
+        let words = |d: &Self| open.iter().map(|(_, task)| d.task_words(task)).collect::<Vec<_>>();
         let now = words(self);
         swap(&mut self.case.order, &mut sums);
         let was = words(self);
         swap(&mut self.case.order, &mut sums);
-        let ids: Vec<TaskId> = self.case.order.tasks.keys().cloned().collect();
-        for (task, (now, was)) in ids.into_iter().zip(now.into_iter().zip(was)) {
-            if now != was && !cut("G2.task_text") {
-                self.ask(Ask::MoveTask { task, due: None, responsible: None, text: now });
+        for ((task, _), (text, was)) in open.into_iter().zip(now.into_iter().zip(was)) {
+            if text != was && !cut("G2.task_text") {
+                self.ask(Ask::MoveTask { task, due: None, responsible: None, text });
             }
         }
     }
