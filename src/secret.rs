@@ -340,9 +340,10 @@ mod tests {
             let why = weakness(secret, &["rost", "provider"]);
             assert_eq!(why.is_some(), is_weak, "{secret}: {why:?}");
         }
-        for _ in 0..200 {
-            let token = random_token();
-            assert_eq!(weakness(&token, &["rost"]), None);
+        // As random ones, and the same in every run: of short ones very few look like a date or a row of keys.
+        for n in 0..200_u32 {
+            let token = hex::encode(Sha256::digest(n.to_be_bytes()));
+            assert_eq!(weakness(&token[..32], &["rost"]), None, "{token}");
             assert_eq!(weakness(&token[..20], &["rost"]), None, "{token}");
         }
     }
