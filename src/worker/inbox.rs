@@ -152,7 +152,7 @@ struct Work {
     landed: Vec<Landed>,
     due: Vec<(String, i64)>,
     /// With each its content, once it has been read ahead of its turn.
-    entries: Vec<(Entry, Option<Read>)>,
+    entries: Vec<(Entry, Option<Result<Read, Panicked>>)>,
 }
 
 /// Why a round ended early, and its cause, if known.
@@ -291,10 +291,9 @@ impl Inbox {
         work.due.iter().for_each(|(member, _)| ahead.wake(member));
         for (entry, read) in &mut work.entries {
             if !self.aside.contains_key(&Cause::Entry(entry.seq.clone())) {
-                // What panics here panics again in its turn, and is counted there.
-                *read = caught_now(|| self.read(entry)).ok();
+                *read = Some(caught_now(|| self.read(entry)));
             }
-            if let Some(read) = read {
+            if let Some(Ok(read)) = read {
                 read.needs(&mut ahead);
             }
         }
@@ -335,8 +334,14 @@ impl Inbox {
         }
         for (entry, read) in &mut work.entries {
             let cause = Cause::Entry(entry.seq.clone());
-            let taken = site.guard("entry", self.take(entry, read.take(), now)).await.map_err(Failure::from);
-            let taken = taken.and_then(|taken| Ok(taken?));
+            let taken = match read.take().transpose() {
+                Ok(read) => site.guard("entry", self.take(entry, read, now)).await,
+                Err(panicked) => {
+                    site.on_panic("entry", &panicked);
+                    Err(panicked)
+                }
+            };
+            let taken = taken.map_err(Failure::from).and_then(|taken| Ok(taken?));
             let mut unit = taken.map_err(|error| Refused::by(cause.clone(), error))?;
             unit.ack.push(entry.seq.clone());
             units.push((cause, unit));

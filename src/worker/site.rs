@@ -251,7 +251,7 @@ impl Site {
 
     /// A bell that was due after a commit may not have been rung, so both are. If the panic happened under
     /// the lock of the wheel or of the lanes, they may be half changed: they are read from the store again.
-    fn on_panic(&self, part: &str, Panicked { place }: &Panicked) {
+    pub fn on_panic(&self, part: &str, Panicked { place }: &Panicked) {
         count(&self.tally.panics);
         tracing::error!(school = %self.id(), part, place, "ALARM: a panic was caught, other work continues; please report the place");
         self.inbox_bell.notify_one();
