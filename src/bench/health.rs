@@ -48,7 +48,7 @@ pub async fn health(bed: &Bed) -> Result<Vec<Row>, String> {
     }
     let alone = rounds.row("webhook_p99_alone", "ms").value;
     Ok(vec![
-        rounds.row("orders", "orders"),
+        rounds.counted("orders", "orders"),
         rounds.row("time", "ms").goal(Goal::AtMost(1.0)),
         rounds.row("webhook_p99", "ms").beside(alone),
     ])

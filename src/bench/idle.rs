@@ -1,7 +1,5 @@
 //! Idle schools: what a hundred of them cost while nothing happens. Enter at [`idle`].
 
-use std::time::Duration;
-
 use super::bed::Bed;
 use super::place::Kind;
 use super::rounds::{Figures, Rounds};
@@ -10,8 +8,8 @@ use super::subject::{Schools, Subject};
 use crate::clock::stopwatch;
 
 const SCHOOLS: usize = 100;
-/// Until the work of the start is done.
-const CALM: Duration = Duration::from_secs(3);
+/// Windows until the work of the start is done.
+const CALM: u32 = 5;
 
 pub async fn idle(bed: &Bed) -> Result<Vec<Row>, String> {
     if bed.kinds(&[Kind::Everysec]).is_empty() {
@@ -24,7 +22,7 @@ pub async fn idle(bed: &Bed) -> Result<Vec<Row>, String> {
             let place = bed.place(Kind::Everysec).await?;
             let subject = Subject::start(program, &place, schools).await?;
             let process = subject.process()?;
-            tokio::time::sleep(CALM.min(bed.amount.window)).await;
+            tokio::time::sleep(CALM * bed.amount.window).await;
             let (used, cpu_ms, began) = (place.used(process).await?, process.cpu_ms()?, stopwatch());
             tokio::time::sleep(2 * bed.amount.window).await;
             let seconds = began.elapsed().as_secs_f64();
@@ -34,6 +32,7 @@ pub async fn idle(bed: &Bed) -> Result<Vec<Row>, String> {
                 Figures::from([
                     ("schools", subject.health().await?.owned as f64),
                     ("commands", used.commands),
+                    ("reads", used.reads),
                     ("cpu", (process.cpu_ms()? - cpu_ms) / seconds),
                     ("memory", process.memory_mb()?),
                 ]),
@@ -41,8 +40,9 @@ pub async fn idle(bed: &Bed) -> Result<Vec<Row>, String> {
         }
     }
     Ok(vec![
-        rounds.row("schools", "schools"),
+        rounds.counted("schools", "schools"),
         rounds.row("commands", "1/s").goal(Goal::AtMost(120.0)),
+        rounds.row("reads", "1/s"),
         rounds.row("cpu", "ms/s"),
         rounds.row("memory", "MiB").goal(Goal::AtMost(60.0)),
     ])

@@ -36,7 +36,10 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Used {
     pub cpu_ms: f64,
+    /// Also those within scripts.
     pub commands: f64,
+    /// Times that it read from a connection: commands that are sent together count once.
+    pub reads: f64,
     pub written_bytes: f64,
 }
 
@@ -78,8 +81,12 @@ impl Place {
             let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             value.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
         };
-        let (commands, written_bytes) = (number("total_commands_processed"), number("aof_current_size"));
-        Ok(Used { cpu_ms: process.cpu_ms()?, commands, written_bytes })
+        Ok(Used {
+            cpu_ms: process.cpu_ms()?,
+            commands: number("total_commands_processed"),
+            reads: number("total_reads_processed"),
+            written_bytes: number("aof_current_size"),
+        })
     }
 
     /// Ends what holds its files; they stay.
@@ -96,6 +103,7 @@ impl Used {
         Self {
             cpu_ms: (self.cpu_ms - before.cpu_ms) / count,
             commands: (self.commands - before.commands) / count,
+            reads: (self.reads - before.reads) / count,
             written_bytes: (self.written_bytes - before.written_bytes) / count,
         }
     }

@@ -55,6 +55,11 @@ impl Rounds {
         }
     }
 
+    /// The same of something that was counted: noise does not change it.
+    pub fn counted(&self, figure: &str, unit: &'static str) -> Row {
+        Row { is_noisy: false, ..self.row(figure, unit) }
+    }
+
     /// A figure beside the peer's as its reference; nothing without a peer.
     pub fn row_to_peer(&self, figure: &str, unit: &'static str) -> Option<Row> {
         let row = self.row(figure, unit);

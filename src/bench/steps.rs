@@ -22,15 +22,16 @@ pub async fn steps(bed: &Bed) -> Result<Vec<Row>, String> {
                 rounds.add(side, round(bed, program, &bed.place(kind).await?).await?);
             }
         }
-        rows.push(rounds.row("orders", "orders"));
-        rows.push(rounds.row("committed", "orders"));
-        rows.push(rounds.row("stepped", "events"));
+        rows.push(rounds.counted("orders", "orders"));
+        rows.push(rounds.counted("committed", "orders"));
+        rows.push(rounds.counted("stepped", "events"));
         rows.push(rounds.row("rate", "1/s"));
         rows.extend(rounds.row_to_peer("rate", "1/s").map(|row| row.goal(Goal::RatioAtLeast(4.0))));
         rows.push(rounds.row("cpu", "us"));
         if kind != Kind::Embedded {
             rows.push(rounds.row("redis_cpu", "us"));
             rows.push(rounds.row("commands", "commands"));
+            rows.push(rounds.row("reads", "reads"));
         }
         let written = rounds.row("written_a_webhook", "bytes");
         rows.push(if kind == Kind::Embedded { written } else { written.goal(Goal::AtMost(3_072.0)) });
@@ -65,6 +66,7 @@ async fn round(bed: &Bed, program: &Program, place: &Place) -> Result<Figures, S
         ("cpu", (process.cpu_ms()? - cpu_ms) / stepped * 1000.0),
         ("redis_cpu", for_step.cpu_ms * 1000.0),
         ("commands", for_step.commands),
+        ("reads", for_step.reads),
         ("written_a_webhook", since_posted.for_each(unused, orders as f64).written_bytes),
     ]);
     let until = Until::Past(bed.amount.window);

@@ -56,13 +56,14 @@ pub async fn wakes(bed: &Bed) -> Result<Vec<Row>, String> {
 fn rows_of(rounds: &Rounds) -> Vec<Row> {
     let rate = rounds.row("rate", "1/s").goal(Goal::RatioAtLeast(1.5)).far(Goal::AtLeast(25_000.0));
     let to_peer = rounds.row_to_peer("rate", "1/s").map(|row| row.goal(Goal::RatioAtLeast(5.0)));
-    let mut rows = vec![rounds.row("orders", "orders"), rounds.row("fired", "wakes"), rate];
+    let mut rows = vec![rounds.counted("orders", "orders"), rounds.counted("fired", "wakes"), rate];
     rows.extend(to_peer);
     rows.extend([
         rounds.row("time", "s"),
         rounds.row("cpu", "us"),
         rounds.row("redis_cpu", "us"),
         rounds.row("commands", "commands"),
+        rounds.row("reads", "reads"),
         rounds.row("written", "bytes").goal(Goal::AtMost(1_536.0)),
         rounds.row("peak_memory", "MiB"),
     ]);
@@ -110,6 +111,7 @@ async fn fire(
         ("cpu", (process.cpu_ms()? - cpu_ms) / orders as f64 * 1000.0),
         ("redis_cpu", used.cpu_ms * 1000.0),
         ("commands", used.commands),
+        ("reads", used.reads),
         ("written", used.written_bytes),
         ("peak_memory", process.peak_mb()?),
     ]))

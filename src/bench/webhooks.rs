@@ -47,6 +47,7 @@ fn rows_of(kind: Kind, rounds: &Rounds) -> Vec<Row> {
     if kind != Kind::Embedded {
         rows.push(rounds.row("redis_cpu", "us"));
         rows.push(rounds.row("commands", "commands"));
+        rows.push(rounds.row("reads", "reads"));
     }
     rows.push(rounds.row("written", "bytes"));
     rows.push(rounds.row("repeated", "1/s").goal(Goal::RatioAtLeast(0.9)));
@@ -72,6 +73,7 @@ async fn figures(bed: &Bed, target: &Target, process: Process, place: &Place) ->
         ("cpu", cpu_ms * 1000.0),
         ("redis_cpu", used.cpu_ms * 1000.0),
         ("commands", used.commands),
+        ("reads", used.reads),
         ("written", used.written_bytes),
         ("repeated", repeated.per_second),
     ]))
