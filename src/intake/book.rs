@@ -101,6 +101,12 @@ struct Open<T> {
     used: u64,
 }
 
+/// An index entry, and the round in which it was read or put.
+struct Link {
+    value: Option<String>,
+    round: u64,
+}
+
 /// Open records of one kind.
 type Shelf<T> = HashMap<String, Open<T>>;
 
@@ -116,8 +122,8 @@ pub struct Book {
     last_seen: Shelf<LastSeen>,
     meters: Shelf<Meter>,
     school_meter: Shelf<SchoolMeter>,
-    /// Index entries of this round: as read, and as commits under way leave them.
-    links: HashMap<String, Option<String>>,
+    /// Index entries of this round and of the one before: as read, and as commits under way leave them.
+    links: HashMap<String, Link>,
     held: Held,
     round: u64,
 }
@@ -146,9 +152,10 @@ impl Book {
         *self = Self::new(self.store.clone(), self.school.clone(), self.held.record_budget.clone());
     }
 
-    /// All commits are done: links are in the store now, and records can be closed if the budget is exceeded.
+    /// All commits are done: their links are in the store now, and records can be closed if the budget is exceeded.
+    /// What was read ahead for the next round stays.
     pub fn settle(&mut self) {
-        self.links.clear();
+        self.links.retain(|_, link| link.round == self.round);
         self.round += 1;
         while self.held.is_too_much() {
             let mut used: Vec<u64> = rounds(&self.orders).chain(rounds(&self.clients)).collect();
@@ -185,9 +192,10 @@ impl Book {
         );
         shelve_all((&mut self.orders, &mut self.held, round), orders?);
         shelve_all((&mut self.calls, &mut self.held, round), calls?);
-        self.links.extend(links.into_iter().zip(found?));
+        self.links.extend(links.into_iter().zip(found?.into_iter().map(|value| Link { value, round })));
 
-        let named: Vec<_> = people.iter().filter_map(|key| self.links.get(key).cloned()).collect();
+        let named: Vec<_> =
+            people.iter().filter_map(|key| Some(self.links.get(key)?.value.clone())).collect();
         clients.extend(named_in(&named));
         let of_orders = order_keys.iter().filter_map(|key| self.orders.get(key)?.record.as_ref());
         clients.extend(of_orders.map(|order| order.client.clone()));
@@ -369,14 +377,14 @@ impl Book {
         Ok(keys
             .iter()
             .map(|key| match self.links.get(key) {
-                Some(link) => link.clone(),
+                Some(link) => link.value.clone(),
                 None => found.next().flatten(),
             })
             .collect())
     }
 
     pub fn put_link(&mut self, key: String, value: Option<String>) {
-        self.links.insert(key, value);
+        self.links.insert(key, Link { value, round: self.round });
     }
 }
 

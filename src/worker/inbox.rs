@@ -117,6 +117,8 @@ struct Inbox {
     book: Book,
     /// Everything up to here has been stepped.
     after: Option<Seq>,
+    /// The entries behind it, if they were read while the commits of the round before were under way.
+    next: Vec<Opened>,
     /// Refused commits and panics, by what they were for.
     strikes: HashMap<Cause, u32>,
     /// What cannot be processed, and why: a stored record cannot be read, the work panics, or its commits are
@@ -151,9 +153,11 @@ enum Doubt {
 struct Work {
     landed: Vec<Landed>,
     due: Vec<(String, i64)>,
-    /// With each its content, once it has been read ahead of its turn.
-    entries: Vec<(Entry, Option<Result<Read, Panicked>>)>,
+    entries: Vec<Opened>,
 }
+
+/// An entry, with its content once that has been read ahead of its turn.
+type Opened = (Entry, Option<Result<Read, Panicked>>);
 
 /// Why a round ended early, and its cause, if known.
 struct Refused {
@@ -202,6 +206,7 @@ impl Inbox {
             book: Book::new(site.store.clone(), site.id().clone(), site.record_budget.clone()),
             site,
             after: None,
+            next: Vec::new(),
             strikes: HashMap::new(),
             aside: HashMap::new(),
             doubtful: HashMap::new(),
@@ -227,7 +232,7 @@ impl Inbox {
     /// committed, or not finished, has left its records in the book.
     fn open_again(&mut self) {
         self.book.close();
-        self.after = None;
+        (self.after, self.next) = (None, Vec::new());
         self.site.forget_wakes();
     }
 
@@ -235,7 +240,6 @@ impl Inbox {
         let site = self.site.clone();
         let now = site.clock.now();
         let mut work = self.work(now).await?;
-        self.read_ahead(&mut work).await?;
         let mut units = Vec::new();
         let stepped = self.units(&mut work, now, &mut units).await;
         if let [(cause, unit)] = &mut units[..] {
@@ -243,10 +247,13 @@ impl Inbox {
             let settled = if let Cause::Landed(place) = cause { Some(*place) } else { None };
             settle::mark_first(&site, unit, settled, now);
         }
-        let mut commits: FuturesOrdered<_> =
+        let commits: FuturesOrdered<_> =
             units.into_iter().map(|(cause, unit)| finish(&site, unit, cause)).collect();
+        // As long as there are more entries than a round takes, the next are read meanwhile.
+        let is_full = work.entries.len() == ENTRIES_MAX;
+        let (committed, ()) = tokio::join!(commits.collect::<Vec<_>>(), self.read_next(is_full));
         let mut refused = None;
-        while let Some((cause, result)) = commits.next().await {
+        for (cause, result) in committed {
             match result {
                 Ok(()) => self.done(&cause, Written::Now),
                 Err(error) => {
@@ -269,35 +276,53 @@ impl Inbox {
     }
 
     /// Collects the work that is due now. A school that stops takes nothing new.
-    async fn work(&self, now: At) -> Result<Work, Refused> {
-        let site = &self.site;
+    async fn work(&mut self, now: At) -> Result<Work, Refused> {
+        let site = self.site.clone();
         let mut work = Work { landed: site.landings().first(LANDED_MAX), ..Work::default() };
-        if !site.stopping() {
-            wheel_feed::fill(site).await?;
-            let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
-            work.entries = entries.into_iter().map(|entry| (entry, None)).collect();
-            work.due = site.wheel_feed().advance(now.timestamp_millis(), WAKES_MAX);
-        }
-        Ok(work)
-    }
-
-    /// Decodes the entries, and reads the records that this round will need, in few requests.
-    async fn read_ahead(&mut self, work: &mut Work) -> Result<(), Refused> {
         let mut ahead = Ahead::default();
         for Landed { delivery, .. } in &work.landed {
             ahead.orders.push(delivery.command.order.clone());
             ahead.clients.push(delivery.command.client.clone());
         }
-        work.due.iter().for_each(|(member, _)| ahead.wake(member));
-        for (entry, read) in &mut work.entries {
-            if !self.aside.contains_key(&Cause::Entry(entry.seq.clone())) {
-                *read = Some(caught_now(|| self.read(entry)));
+        work.entries = std::mem::take(&mut self.next);
+        if site.stopping() {
+            work.entries.clear();
+        } else {
+            wheel_feed::fill(&site).await?;
+            if work.entries.is_empty() {
+                work.entries = self.page(&mut ahead).await?;
             }
-            if let Some(Ok(read)) = read {
-                read.needs(&mut ahead);
-            }
+            work.due = site.wheel_feed().advance(now.timestamp_millis(), WAKES_MAX);
         }
-        Ok(self.book.read_ahead(ahead).await?)
+        work.due.iter().for_each(|(member, _)| ahead.wake(member));
+        self.book.read_ahead(ahead).await?;
+        Ok(work)
+    }
+
+    /// The next entries, decoded; `ahead` is told what they will need.
+    async fn page(&self, ahead: &mut Ahead) -> StoreResult<Vec<Opened>> {
+        let entries = self.site.store.inbox(self.site.id(), self.after.clone(), ENTRIES_MAX).await?;
+        let open = |entry: Entry| {
+            // One that was set aside is not read again.
+            let is_aside = self.aside.contains_key(&Cause::Entry(entry.seq.clone()));
+            let read = (!is_aside).then(|| caught_now(|| self.read(&entry)));
+            if let Some(Ok(read)) = &read {
+                read.needs(ahead);
+            }
+            (entry, read)
+        };
+        Ok(entries.into_iter().map(open).collect())
+    }
+
+    /// Reads the entries of the next round with all that they will need. If that fails, the next round does it.
+    async fn read_next(&mut self, is_wanted: bool) {
+        let mut ahead = Ahead::default();
+        if is_wanted
+            && let Ok(next) = self.page(&mut ahead).await
+            && self.book.read_ahead(ahead).await.is_ok()
+        {
+            self.next = next;
+        }
     }
 
     /// Steps everything up to the first failure. Settlements come first, so that nothing they mark as being
