@@ -52,6 +52,11 @@ impl FakeCourier {
         self.turns.get_or_init(|| Semaphore::new(0)).add_permits(turns);
     }
 
+    /// Turns that nobody has taken.
+    pub fn turns_left(&self) -> usize {
+        self.turns.get().map_or(0, Semaphore::available_permits)
+    }
+
     /// From now on no answer comes, or answers come again.
     pub fn hangs(&self, hangs: bool) {
         self.hangs.store(hangs, Ordering::SeqCst);

@@ -95,9 +95,10 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         });
         tokio::select! {
             biased;
+            // First: while the store is away the bell is rung again and again, and they must move on all the same.
+            Some(flown) = flights.next(), if !flights.is_empty() => outbox.landed(flown)?,
             () = site.outbox_bell.notified() => {}
             _ = let_in.changed() => {}
-            Some(flown) = flights.next(), if !flights.is_empty() => outbox.landed(flown)?,
             () = wait => {}
             _ = stop.changed() => {}
             () = tokio::time::sleep(site.rhythm.poll) => {}

@@ -40,6 +40,28 @@ async fn a_letter_that_had_not_left_when_the_store_restarted_goes_out_once() {
     assert_all_done(&bench).await;
 }
 
+/// A commit's answer was lost and the store is away, so the deliveries cannot be listed: what is in flight moves on all
+/// the same.
+#[tokio::test(start_paused = true)]
+async fn a_flight_goes_on_while_the_store_is_away() {
+    let mut bench = Bench::open().await;
+    bench.mail.gives_turns(0);
+    bench.work().await;
+    bench.commit(Unit { deliveries: vec![DeliveryOp::Add(letter("gc-1.1"))], ..Unit::default() }).await;
+    bench.run_for(TimeDelta::seconds(1)).await;
+    bench.store.set_away(true);
+    bench.site.unheard(0);
+    bench.run_for(TimeDelta::seconds(1)).await;
+    bench.mail.gives_turns(1);
+    bench.run_for(TimeDelta::seconds(10)).await;
+    assert_eq!(bench.mail.turns_left(), 0, "it waits for its turn, which was there");
+    bench.store.set_away(false);
+    bench.mail.gives_turns(9);
+    bench.run_for(TimeDelta::minutes(5)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1")]);
+    assert_all_done(&bench).await;
+}
+
 /// A kill while letters wait for the mail server's budget: in the store they have not left, so the next owner
 /// sends them, and no person has to look.
 #[tokio::test(start_paused = true)]
