@@ -3,13 +3,16 @@
 //! the least recently used records are closed. Enter at [`Book::order`] and its siblings; after a refused
 //! commit call [`Book::close`].
 
+mod budget;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::budget::Held;
+pub use self::budget::RecordBudget;
 use super::ahead::Ahead;
 use super::calls::CallRecord;
 use super::identity::named as named_in;
@@ -20,77 +23,11 @@ use crate::process::meters::{Meter, Meters, SchoolMeter, counted_as};
 use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
 use crate::store::{Forget, Put, Record, Store, StoreError, StoreResult, key};
 
-/// Budget for the open records of all schools of an instance, by the length of their JSON.
-const BUDGET_BYTES: usize = 64 * 1024 * 1024;
-
 /// Overhead per open record, beside its key and its JSON.
 const RECORD_BYTES: usize = 256;
 
 /// A book over the budget closes an eighth of its records at a time.
 const CLOSED_AT_A_TIME: usize = 8;
-
-/// The budget that the books of one instance share.
-#[derive(Debug)]
-pub struct RecordBudget {
-    max: usize,
-    taken: AtomicUsize,
-    books: AtomicUsize,
-}
-
-impl Default for RecordBudget {
-    fn default() -> Self {
-        Self::of(BUDGET_BYTES)
-    }
-}
-
-impl RecordBudget {
-    pub fn of(bytes: usize) -> Self {
-        Self { max: bytes, taken: AtomicUsize::new(0), books: AtomicUsize::new(0) }
-    }
-
-    fn is_short(&self) -> bool {
-        self.taken.load(Ordering::Relaxed) > self.max
-    }
-
-    /// Over the budget, books that hold more than this close records.
-    fn share(&self) -> usize {
-        self.max / self.books.load(Ordering::Relaxed).max(1)
-    }
-}
-
-/// What one book has taken of the budget; returned on drop.
-struct Held {
-    record_budget: Arc<RecordBudget>,
-    bytes: usize,
-}
-
-impl Held {
-    fn new(record_budget: Arc<RecordBudget>) -> Self {
-        record_budget.books.fetch_add(1, Ordering::Relaxed);
-        Self { record_budget, bytes: 0 }
-    }
-
-    fn take(&mut self, bytes: usize) {
-        self.bytes += bytes;
-        self.record_budget.taken.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn give_back(&mut self, bytes: usize) {
-        self.bytes -= bytes;
-        self.record_budget.taken.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    fn is_too_much(&self) -> bool {
-        self.record_budget.is_short() && self.bytes > self.record_budget.share()
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.give_back(self.bytes);
-        self.record_budget.books.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// A record with the version that the store has or will have.
 struct Open<T> {

@@ -2,6 +2,8 @@
 
 use chrono::TimeDelta;
 
+use std::sync::atomic::Ordering;
+
 use super::*;
 use crate::process::At;
 use crate::store::embedded::Embedded;

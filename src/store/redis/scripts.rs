@@ -30,10 +30,10 @@ pub struct Scripts {
 impl Scripts {
     pub fn new() -> Self {
         Self {
-            accept: Group::of(with_places(include_str!("scripts/accept.lua"))),
+            accept: Group::of(with_kinds(include_str!("scripts/accept.lua"))),
             append: with_places(include_str!("scripts/append.lua")),
             budget: Script::new(include_str!("scripts/budget.lua")),
-            commit: Group::of(with_places(include_str!("scripts/commit.lua"))),
+            commit: Group::of(with_kinds(include_str!("scripts/commit.lua"))),
             copy_stream: Script::new(include_str!("scripts/copy_stream.lua")),
             counts: Script::new(include_str!("scripts/counts.lua")),
             forget_raw: with_places(include_str!("scripts/forget_raw.lua")),
@@ -53,8 +53,18 @@ impl Scripts {
     }
 }
 
-/// Inserts the functions of `place.lua` after the first line, which must stay the first.
+/// With the functions of `place.lua`.
 fn with_places(code: &str) -> Script {
+    with(code, &[include_str!("scripts/place.lua")])
+}
+
+/// With those of `kinds.lua`, too.
+fn with_kinds(code: &str) -> Script {
+    with(code, &[include_str!("scripts/place.lua"), include_str!("scripts/kinds.lua")])
+}
+
+/// Inserts functions after the first line, which must stay the first.
+fn with(code: &str, functions: &[&str]) -> Script {
     let (first, rest) = code.split_once('\n').unwrap_or((code, ""));
-    Script::new(&[first, "\n", include_str!("scripts/place.lua"), rest].concat())
+    Script::new(&[first, "\n", &functions.concat(), rest].concat())
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use dozvon::clock::TokioClock;
+use dozvon::request::IdempotencyKey;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
-use dozvon::store::{CommitError, DeadOp, DeliveryOp, Lease, Store, StoreError, Unit};
+use dozvon::store::{Accepted, CommitError, DeadOp, DeliveryOp, Lease, Offer, Store, StoreError, Unit};
 
 use super::world::*;
 use crate::support::folder::Folder;
@@ -234,6 +235,49 @@ async fn redis_keeps_nothing_of_what_is_done_with() {
     for stream in ["items", "raw"] {
         let entries: u64 = redis::cmd("XLEN").arg(format!("dz:{{kept}}:{stream}")).query(&mut admin).unwrap();
         assert_eq!(entries, 0, "{stream}");
+    }
+}
+
+/// Somebody has put another type of value in the place of a list: nothing is written by half, and when it is mended
+/// everything goes on.
+#[tokio::test]
+async fn a_list_of_another_type_refuses_everything_and_loses_nothing() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    fill(&store).await;
+    let (school, owner) = ("kept".into(), fence("owner"));
+    let mut admin = server.admin();
+    let lists = ["inbox", "raw", "items", "wake", "promised", "links", "names", "out", "dead"];
+    for (nth, list) in lists.into_iter().enumerate() {
+        let before = held(&store, &school).await;
+        let (list, aside) = (format!("dz:{{kept}}:{list}"), "dz:{kept}:aside");
+        let mut swap = || {
+            redis::cmd("RENAME").arg(&list).arg(aside).exec(&mut admin).unwrap();
+            redis::cmd("SET").arg(&list).arg("x").exec(&mut admin).unwrap();
+        };
+        let name = format!("order/{list}");
+        let unit = Unit {
+            append: vec![b"{}".to_vec()],
+            put: vec![put(&name, 0, "x")],
+            index: vec![(name.clone(), Some("o0".to_owned()))],
+            wake: vec![wake("order:1", 5), promised("order:2", 7)],
+            deliveries: vec![add(&format!("d-{nth}"))],
+            journal: vec![journal("o0", "x")],
+            dead: vec![DeadOp::Bury(letter(&format!("in-{}", nth + 10), "a"))],
+            ..Unit::default()
+        };
+        swap();
+        let refused = store.commit(&school, &owner, unit.clone()).await;
+        assert!(matches!(refused, Err(CommitError::Store(StoreError::Unreachable(_)))), "{refused:?}");
+        redis::cmd("RENAME").arg(aside).arg(&list).exec(&mut server.admin()).unwrap();
+        assert_eq!(held(&store, &school).await, before, "{list}");
+        let asked = Offer { id: list.clone(), key: IdempotencyKey::Always, at: at(0), raw: b"{}".to_vec() };
+        swap();
+        let refused = store.offer(&school, &asked).await;
+        redis::cmd("RENAME").arg(aside).arg(&list).exec(&mut server.admin()).unwrap();
+        commit(&store, &school, &owner, unit).await;
+        let again = store.offer(&school, &asked).await;
+        assert_eq!(again, Ok(if refused.is_ok() { Accepted::Repeat } else { Accepted::New }), "{list}");
     }
 }
 

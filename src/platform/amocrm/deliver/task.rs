@@ -69,9 +69,6 @@ impl AmoAttempt<'_> {
         text: Option<&str>,
     ) -> Result<Receipt, Fault> {
         let mut body = json!({});
-        if let Some(text) = text {
-            body["text"] = marked_text(text, task).into();
-        }
         if let Some(due) = due {
             body["complete_till"] = self.deadline(due).into();
         }
@@ -79,12 +76,23 @@ impl AmoAttempt<'_> {
         if let Some(user) = users.next() {
             body["responsible_user_id"] = user.into();
         }
-        if body.as_object().is_some_and(|body| body.is_empty()) {
+        if body.as_object().is_some_and(|body| body.is_empty()) && text.is_none() {
             return Ok(Receipt::default());
         }
         let Some(id) = self.find_task(task).await? else {
             return Err(Fault::never("the task is not in amoCRM"));
         };
+        if let Some(text) = text.map(|text| marked_text(text, task)) {
+            // What a person has written into it stays.
+            let call = Call::get(&format!("/api/v4/tasks/{id}"), &[], self.command.urgency);
+            let found = self.client().read(&call).await?.unwrap_or_default();
+            if without_figures(found["text"].as_str().unwrap_or_default()) == without_figures(&text) {
+                body["text"] = text.into();
+            }
+        }
+        if body.as_object().is_some_and(|body| body.is_empty()) {
+            return Ok(self.task_receipt(task, id));
+        }
         match self.patch_task(id, body, users.collect()).await? {
             Reply::Rejected(rejection) if rejection.status == 404 => {
                 Err(Fault::never("the task is no longer in amoCRM"))
@@ -164,6 +172,21 @@ fn marked_text(text: &str, task: &TaskId) -> String {
     let marker = marker::task(task);
     let room = NOTE_MAX - marker.chars().count() - 2;
     format!("{}\n\n{marker}", cut(text, room))
+}
+
+/// A text with a mark in place of each figure: where nothing else differs, only sums have changed.
+fn without_figures(text: &str) -> String {
+    let mut plain = String::new();
+    for c in text.trim().replace("\r\n", "\n").chars() {
+        let goes_on = plain.ends_with('#');
+        match c {
+            '0'..='9' if goes_on => {}
+            '0'..='9' => plain.push('#'),
+            '\u{a0}' | '\u{202f}' | ',' if goes_on => {}
+            c => plain.push(c),
+        }
+    }
+    plain
 }
 
 /// The task whose text ends with the marker.

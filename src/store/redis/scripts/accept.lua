@@ -22,6 +22,10 @@ local function is_repeat(seen, id, way, digest, life, id_life)
   return false
 end
 
+local damaged = check_kinds({'string', 'zset', 'stream', 'stream', 'zset', 'zset', 'string'})
+if damaged then
+  return damaged
+end
 local answer = {}
 for i = 1, #ARGV / 6 do
   local key, arg = 7 + (i - 1) * 2, (i - 1) * 6

@@ -137,6 +137,11 @@ local function apply(at)
     seen[key] = op == 'dig' and 0 or 1
   end
 
+  for i = 1, journals do
+    -- A key of another type is found here.
+    redis.call('LLEN', KEYS[journal_key + i])
+  end
+
   for i = 0, forgets - 1 do
     if ARGV[forget + i * 3 + 1] == 'record' then
       local key, name = KEYS[forget_key + i + 1], ARGV[forget + i * 3 + 2]
@@ -275,6 +280,11 @@ local function applied(at)
   error(answer)
 end
 
+local damaged = check_kinds({'hash', 'string', 'zset', 'stream', 'stream', 'zset', 'zset', 'hash', 'zset', 'zset', 'zset',
+  'string'})
+if damaged then
+  return damaged
+end
 local answers = {}
 while cursor <= #ARGV do
   answers[#answers + 1] = applied(layout())

@@ -164,9 +164,19 @@ fn a_moved_task_gets_only_what_changed() {
     let script = vec![patch("/api/v4/tasks/7710455", json!({ "complete_till": NOW + 3600 }), 200, json!({}))];
     let ask = Ask::MoveTask { task: "t2·gc-55".into(), due, responsible: None, text: None };
     assert_eq!(deliver(ask, Try::First, &[TASK], script), Ok(task_receipt()));
-    let text = "Позвонить: 39 500 ₽".to_owned();
+    let text = "Позвонить: 39\u{a0}500\u{a0}₽".to_owned();
     let body = json!({ "text": format!("{text}\n\n[t2·gc-55]") });
-    let script = vec![patch("/api/v4/tasks/7710455", body, 200, json!({}))];
+    let stands = |text: &str| get("/api/v4/tasks/7710455", 200, json!({ "text": text }));
+    let script = vec![
+        stands("Позвонить: 9\u{a0}500\u{a0}₽\n\n[t2·gc-55]"),
+        patch("/api/v4/tasks/7710455", body, 200, json!({})),
+    ];
     let ask = Ask::MoveTask { task: "t2·gc-55".into(), due: None, responsible: None, text: Some(text) };
-    assert_eq!(deliver(ask, Try::First, &[TASK], script), Ok(task_receipt()));
+    assert_eq!(deliver(ask.clone(), Try::First, &[TASK], script), Ok(task_receipt()));
+    for typed in ["ВАЖНО: второй номер", "Позвонить: 9\u{a0}500\u{a0}₽, лучше 8 900 555-01-02"]
+    {
+        let script = vec![stands(&format!("{typed}\n\n[t2·gc-55]"))];
+        let left = deliver(ask.clone(), Try::First, &[TASK], script);
+        assert_eq!(left, Ok(task_receipt()), "a person's words stay");
+    }
 }
