@@ -67,8 +67,12 @@ impl Told {
         let varied = match name {
             "line" => all.to_vec(),
             "offer" => each(all, &self.words(), |facts, text| facts.offers = vec![text]),
-            "positions" => each(all, &self.words(), |facts, text| facts.positions = text),
-            "author" => each(all, &AUTHORS, |facts, author| facts.author = author.to_owned()),
+            // What no report has carried is unknown, which is neither one text nor another.
+            "positions" => each(all, &or_unknown(self.words()), |facts, text| facts.positions = text),
+            "author" => {
+                let authors = AUTHORS.map(str::to_owned).to_vec();
+                each(all, &or_unknown(authors), |facts, author| facts.author = author)
+            }
             "cost_sum" => each(all, &self.numbers, |facts, number| facts.cost_sum = Some(number.max(0.0))),
             "offers" => {
                 let lists: Vec<_> = self.lists()?.into_iter().filter(|list| !list.is_empty()).collect();
@@ -78,8 +82,9 @@ impl Told {
             "groups" => each(all, &self.lists()?, |facts, list| facts.groups = Some(list)),
             name => {
                 let label = name.strip_prefix("source.")?;
-                let texts = [vec![String::new()], self.words()].concat();
-                each(all, &texts, |facts, text| drop(facts.source.insert(label.to_owned(), text)))
+                let texts = or_unknown(self.words());
+                let told = each(all, &texts, |facts, text| drop(facts.source.insert(label.to_owned(), text)));
+                [all, &told].concat()
             }
         };
         (varied.len() <= TRIALS_MAX).then_some(varied)
@@ -105,6 +110,10 @@ impl Told {
         lists.extend(lengths.map(|length| vec![OTHER.to_owned(); length]));
         Some(lists)
     }
+}
+
+fn or_unknown(texts: Vec<String>) -> Vec<String> {
+    [vec![String::new()], texts].concat()
 }
 
 fn each<T: Clone>(all: &[Facts], values: &[T], set: impl Fn(&mut Facts, T)) -> Vec<Facts> {
