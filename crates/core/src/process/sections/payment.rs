@@ -73,6 +73,8 @@ fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Hea
         PaymentState::Full | PaymentState::Free if !cut("L4.wins") => win(d, payment_state, before),
         PaymentState::Part => return Heard::Passed,
         PaymentState::Unpaid if d.case.order.is_held() && !cut("L4.resume") => resume(d),
+        // Of a first report, which says so, there is a lead only now.
+        _ if d.case.order.is_held() && !cut("L4.head_at_once") => ask_head(d),
         _ => {}
     }
     Heard::Taken
