@@ -100,6 +100,12 @@ impl Call {
     pub fn post(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         Self { repeat: RepeatSafety::Repeatable, ..Self::create(path, body, urgency) }
     }
+
+    /// It makes a lead or a contact.
+    fn names_nothing(&self) -> bool {
+        const PATHS: [&str; 3] = ["/api/v4/leads", "/api/v4/leads/complex", "/api/v4/contacts"];
+        self.method == "POST" && PATHS.contains(&self.path.as_str())
+    }
 }
 
 impl AmoClient {
@@ -148,6 +154,9 @@ impl AmoClient {
 
     async fn settle(&self, call: &Call) -> Result<Reply, Fault> {
         match self.signed(call).await? {
+            Reply::Rejected(rejection) if rejection.status == 404 && call.names_nothing() => {
+                Err(Fault::later("amoCRM answers 404 to what names nothing that could be gone"))
+            }
             Reply::Rejected(rejection) if rejection.status == 404 && !call.path.starts_with(ACCOUNT) => {
                 self.asked_again(call).await
             }
@@ -238,7 +247,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::platform::amocrm::fake::{BASE, Scene, Script, get};
+    use crate::platform::amocrm::fake::{BASE, Scene, Script, get, post};
     use crate::process::At;
 
     /// Gives the next token each time one is refused.
@@ -289,6 +298,12 @@ mod tests {
         let back = read(vec![gone(LEAD), there(ACCOUNT), there(LEAD)]);
         assert_eq!(back, Ok(Some(json!({ "id": 1 }))));
         assert_eq!(read(vec![gone(LEAD), there(ACCOUNT), gone(LEAD)]), Ok(None));
+        let (path, body) = ("/api/v4/leads/complex", json!([]));
+        let script = vec![post(path, body.clone(), 404, json!({ "title": "Not Found", "status": 404 }))];
+        let client = AmoClient::new(BASE, Script::new(script), Arc::new(Tokens(Mutex::new(1))));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let made = runtime.block_on(client.write(&Call::create(path, body, Urgency::Usual)));
+        assert!(matches!(made, Err(Fault::Later { .. })), "a new lead cannot be missing: {made:?}");
     }
 
     #[test]
