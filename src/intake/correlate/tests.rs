@@ -81,6 +81,7 @@ fn brief(open: bool) -> OrderBrief {
         paid: false,
         payment_link: None,
         number: None,
+        only_told: false,
         sum_change: None,
     }
 }

@@ -231,6 +231,7 @@ phrases! {
         our_failure;
     }
     doubles {
+        maybe;
         folding;
         double(number: Words);
         twice;
@@ -298,6 +299,7 @@ phrases! {
     }
     orders {
         strange_link;
+        end_is_read;
         closed;
         nothing_new;
         client_nothing_new;
