@@ -15,7 +15,12 @@ pub enum Stop {
     Told,
     /// For a person: what is wrong and what to do.
     Because(String),
+    /// For a person: nothing is wrong, but what was asked for is not done yet.
+    NotYet(String),
 }
+
+/// The exit code of what is not done yet: a script tells it from done (0), an error (1) and a mistyped command (2).
+pub const NOT_YET: u8 = 3;
 
 impl From<String> for Stop {
     fn from(why: String) -> Self {
@@ -45,6 +50,10 @@ impl Stop {
             Self::Because(why) => {
                 complain(why);
                 ExitCode::FAILURE
+            }
+            Self::NotYet(what) => {
+                complain(what);
+                ExitCode::from(NOT_YET)
             }
         }
     }

@@ -89,7 +89,11 @@ impl SecretSource {
             Self::File(path) => content(path)?,
         };
         let text = text.trim();
-        if text.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(Secret::new(text)) }
+        match (text.is_empty(), self) {
+            (false, _) => Ok(Secret::new(text)),
+            (true, Self::Env(name)) => Err(format!("the variable {name} is empty, or its file is")),
+            (true, Self::File(path)) => Err(format!("{} is empty", path.display())),
+        }
     }
 }
 

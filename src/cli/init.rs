@@ -8,7 +8,7 @@ use clap::Args;
 use super::school_file::SchoolFile;
 use crate::config::MARK;
 use crate::discover::account;
-use crate::discover::file::Access;
+use crate::discover::file::{Access, quoted};
 use crate::out::{self, Stop};
 use crate::private;
 use crate::secret::random_token;
@@ -29,7 +29,7 @@ pub struct Init {
     #[arg(long)]
     name: Option<String>,
     /// IANA zone. Without it: that of the account, or Europe/Moscow.
-    #[arg(long)]
+    #[arg(long, value_parser = zone)]
     zone: Option<chrono_tz::Tz>,
     /// The https address at which platforms reach the bridge.
     #[arg(long, value_parser = address)]
@@ -50,6 +50,10 @@ fn short_name(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err("a-z, 0-9 and - only".to_owned()),
     }
+}
+
+fn zone(text: &str) -> Result<chrono_tz::Tz, String> {
+    text.parse().map_err(|_| "no IANA zone; write one as in Europe/Moscow or Asia/Omsk".to_owned())
 }
 
 /// Without a slash at its end.
@@ -103,12 +107,20 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 
 fn instance(args: &Init) -> String {
     let url = args.url.as_deref().unwrap_or(MARK);
-    INSTANCE.replace("url = \"http://127.0.0.1:8080\"", &format!("url = \"{url}\""))
+    // Wherever the program starts, it has one store.
+    let data = whole(&args.folder).join("data");
+    INSTANCE
+        .replace("url = \"http://127.0.0.1:8080\"", &format!("url = \"{url}\""))
+        .replace("data = \"data\"", &format!("data = {}", quoted(&data.to_string_lossy())))
+}
+
+fn whole(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// The lines of the variables that the school's file names, and the folder for all commands.
 fn variables(folder: &Path, of_school: &str) -> String {
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let folder = whole(folder);
     let mut text = format!(
         "# Keys of the school: fill in each line, and never publish this file. A variable that more sections of\n\
          # its file name (telephony, mail) gets a line here, too.\nDOZVON_CONFIG='{}'\n",

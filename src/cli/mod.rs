@@ -366,9 +366,10 @@ async fn dead(args: Dead) -> Result<(), Stop> {
     | DeadAction::Show { school, .. }
     | DeadAction::Retry { school, .. }) = &args.action;
     let (school, store) = visit(school, &args.store, &config).await?;
+    let place = place(&args.store, &config);
     let find = async |id: &str| {
         let found = store.letter(&school, id).await.map_err(|error| error.to_string())?;
-        found.ok_or(format!("no dead letter {id} in {school}"))
+        found.ok_or(format!("no dead letter {id} of {school} {place}"))
     };
     match &args.action {
         DeadAction::List { max, json, .. } => {
@@ -383,10 +384,10 @@ async fn dead(args: Dead) -> Result<(), Stop> {
                 out::line(format_args!("{FOLDED}"))?;
             }
             match all.saturating_sub(letters.len() as u64) {
-                0 => out::line(format_args!("{all} dead letter(s)"))?,
+                0 => out::line(format_args!("{all} dead letter(s) {place}"))?,
                 older => {
                     out::line(format_args!(
-                        "{all} dead letter(s), {older} older ones not listed: see --max"
+                        "{all} dead letter(s) {place}, {older} older ones not listed: see --max"
                     ))?;
                 }
             }

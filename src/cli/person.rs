@@ -68,7 +68,7 @@ struct Erase {
     /// Do not ask.
     #[arg(long)]
     yes: bool,
-    /// Wait so many seconds for the bridge that owns the school.
+    /// Wait so many seconds for the bridge that owns the school; if it is not done by then, the exit code is 3.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(0..=3600))]
     wait: u64,
 }
@@ -84,7 +84,7 @@ struct Split {
     /// The order, as the note in the CRM names it: `gc-…`. Without it the joined orders of the person are listed.
     #[arg(long)]
     order: Option<String>,
-    /// Wait so many seconds for the bridge that owns the school.
+    /// Wait so many seconds for the bridge that owns the school; if it is not done by then, the exit code is 3.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(0..=3600))]
     wait: u64,
 }
@@ -99,11 +99,18 @@ pub async fn person(args: Person) -> Result<(), Stop> {
     let (school, store) = visit(&who.school, &args.store, &config).await?;
     mention.clients = chosen(who, &*store, &school, &mention).await?;
     let kept = export(&*store, &school, &mention).await?;
+    let backend = place(&args.store, &config);
     let done = match &args.action {
-        PersonAction::Erase(erase) => forget(erase, &*store, &school, &mention, &kept).await,
-        PersonAction::Export(_) | PersonAction::Split(_) => out::line(format_args!("{kept:#}")),
+        PersonAction::Erase(erase) => forget(erase, &*store, &backend, &school, &mention, &kept).await,
+        PersonAction::Export(_) | PersonAction::Split(_) => {
+            let printed = out::line(format_args!("{kept:#}"));
+            if printed.is_ok() && all(&kept) == 0 {
+                out::complain(&format!("Nothing about this person was found {backend}."));
+            }
+            printed
+        }
     };
-    beside_the_store(&place(&args.store, &config), &data(&args.store, &config), &school);
+    beside_the_store(&backend, &data(&args.store, &config), &school);
     done
 }
 
@@ -155,9 +162,10 @@ async fn set_apart(args: &Split, place: &StoreArgs, config: &Config) -> Result<(
             ));
         }
         if began.elapsed() >= Duration::from_secs(args.wait) {
-            return out::line(format_args!(
-                "Not yet: it is done when the bridge that owns {school} runs and no command of the order is on its way."
-            ));
+            return Err(Stop::NotYet(format!(
+                "Not yet: {}, once no command of the order is on its way.",
+                awaited(&*store, &school).await?
+            )));
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -232,6 +240,7 @@ async fn export(store: &dyn Store, school: &SchoolId, mention: &Mention) -> Resu
 async fn forget(
     args: &Erase,
     store: &dyn Store,
+    place: &Backend,
     school: &SchoolId,
     mention: &Mention,
     kept: &Value,
@@ -239,7 +248,7 @@ async fn forget(
     let known = crate::person::is_known(store, school, mention).await.map_err(|error| error.to_string())?;
     if all(kept) == 0 && !known {
         return out::line(format_args!(
-            "Nothing is stored in {school} about this person: check the number with its country code, or try the other of --phone and --email."
+            "Nothing is stored in {school} about this person ({place}): check the number with its country code, or try the other of --phone and --email."
         ));
     }
     let joined = kept["clients"].as_array().into_iter().flatten().map(crate::person::joined_of);
@@ -272,17 +281,19 @@ async fn forget(
             break;
         }
         if is_over() {
-            return out::line(format_args!(
-                "Not erased yet: it waits in the inbox of {school} for the bridge that owns the school. Is one running? Still stored: {}.",
+            return Err(Stop::NotYet(format!(
+                "Not erased yet: {}, after what came before it. Still stored: {}.",
+                awaited(store, school).await?,
                 counts(&left)
-            ));
+            )));
         }
         tokio::time::sleep(LOOK).await;
     }
     while crate::person::is_in_files(store, school).await.map_err(|error| error.to_string())? {
         if is_over() {
-            return out::line(format_args!(
+            return Err(Stop::NotYet(
                 "The store's files may still hold the person: the bridge has them written anew as soon as the store can, and its log says when."
+                    .to_owned(),
             ));
         }
         tokio::time::sleep(LOOK).await;
@@ -292,6 +303,15 @@ async fn forget(
         true => Err(STAYS.into()),
         false => Ok(()),
     }
+}
+
+/// Who does what waits in the inbox.
+async fn awaited(store: &dyn Store, school: &SchoolId) -> Result<String, Stop> {
+    let is_owned = store.is_owned(school).await.map_err(|error| error.to_string())?;
+    Ok(match is_owned {
+        true => format!("the bridge that owns {school} runs and does it"),
+        false => format!("no bridge owns {school} now: the next one that runs does it"),
+    })
 }
 
 /// The records are gone, and Redis' files are as they were.

@@ -8,7 +8,7 @@ use super::{Config, School};
 pub fn urls(config: &Config, school: &School) -> String {
     let mut text = format!("Адреса школы «{}» ({})\n", bare_name(&school.process.name), school.id);
     text.push_str(
-        "В каждом адресе есть секрет школы. Не публикуйте их и не пересылайте в открытых чатах.\n\
+        "В каждом адресе есть секрет, у каждой платформы свой. Не публикуйте адреса и не пересылайте в открытых чатах.\n\
          Вставляйте адрес целиком, без пробела в начале.\n",
     );
     if school.secrets.len() > 1 {

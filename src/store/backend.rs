@@ -1,5 +1,6 @@
 //! Selects the store's backend: the only place that knows both. Enter at [`Backend::open`].
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,19 @@ pub enum Backend {
     Redis(Secret),
     /// Folder of the embedded store.
     Folder(PathBuf),
+}
+
+/// For people: where a command looked. An address may hold a password.
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redis(_) => f.write_str("in Redis"),
+            Self::Folder(folder) => {
+                let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+                write!(f, "in {}", whole.display())
+            }
+        }
+    }
 }
 
 impl Backend {

@@ -286,6 +286,11 @@ impl Store for FakeStore {
         self.inner.release(school, fence).await
     }
 
+    async fn is_owned(&self, school: &SchoolId) -> StoreResult<bool> {
+        self.there()?;
+        self.inner.is_owned(school).await
+    }
+
     async fn ring(&self, school: &SchoolId) -> StoreResult<()> {
         self.there()?;
         self.inner.ring(school).await

@@ -433,6 +433,9 @@ pub trait Store: Send + Sync + 'static {
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()>;
 
+    /// Whether a lease of the school is alive.
+    async fn is_owned(&self, school: &SchoolId) -> StoreResult<bool>;
+
     /// Tells the other instances that the school's inbox has a new entry. A hint that may be lost: owners
     /// also poll.
     async fn ring(&self, school: &SchoolId) -> StoreResult<()>;

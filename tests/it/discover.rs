@@ -319,6 +319,10 @@ async fn init_reads_the_account_before_it_writes() {
     let args = ["init", &shown, "--school", "moja", "--amocrm", url, "--token-env"];
     let none = bench.run(&[&args[..], &["NO_SUCH_TOKEN"]].concat()).await;
     assert!(none.code() == Some(1) && none.err().contains("NO_SUCH_TOKEN is not set"), "{}", none.err());
+    let mut command = bench.command(&[&args[..], &["NO_SUCH_TOKEN"]].concat());
+    let empty = command.env("NO_SUCH_TOKEN", "").output().await.expect("it ends");
+    let said = String::from_utf8_lossy(&empty.stderr);
+    assert!(said.contains("NO_SUCH_TOKEN is empty"), "{said}");
     assert!(!folder.exists(), "nothing is written without the account");
     let made = bench.run(&[&args[..], &["DEMO_AMOCRM_TOKEN"]].concat()).await;
     assert_eq!(made.code(), Some(0), "{}", made.err());

@@ -134,7 +134,7 @@ const INSTANCE: &[Section] = &[
             key(
                 "data",
                 "folder",
-                "The embedded store and kept tokens; relative to where the program starts.",
+                "The embedded store and kept tokens; best an absolute path, as `init` writes it. A relative one begins where the program starts, so a start elsewhere finds another, empty store.",
             ),
             key("log", "text", "What is logged: a level, or `dozvon=debug,info`."),
             key("log_format", "text | json", "How it is logged."),

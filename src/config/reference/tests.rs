@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value};
 use super::super::raw::{Limits, NotifyFile, SchoolFile};
 use super::*;
 use crate::platform::amocrm::settings::{Auth, Pipeline};
+use crate::platform::entry::PlatformKind;
 use crate::process::definition as process;
 
 /// Gets the key names of a struct: serde passes them to the deserializer.
@@ -261,4 +262,11 @@ fn defaults_are_printed_as_they_are_written() {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
     assert!(!text.contains("\n\n\n") && !text.contains("required, default"));
+    for line in ALL.iter().filter(|platform| matches!(platform.kind, PlatformKind::Line { .. })) {
+        let section = of(line.name).expect("a table");
+        for key in ["url", "stuck_s", "requests_per_second", "look_back_min", "timeout_s"] {
+            let row = section.lines().find(|row| row.starts_with(&format!("- `{key}` ("))).expect(key);
+            assert!(row.contains(", default `"), "{}: {row}", line.name);
+        }
+    }
 }

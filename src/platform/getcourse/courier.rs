@@ -104,13 +104,9 @@ impl GcAttempt<'_> {
 
     /// The order as it is now. It counts as confirmed, because we asked for it.
     async fn seen(&self) -> Result<SeenOrder, Fault> {
-        let none = || Fault::never(format!("{NO_ORDER}: GetCourse does not show it"));
         let read = self.client.read("deal/get-fields", &[("dealId", self.deal)], self.urgency()).await;
-        let data = match read {
-            Err(Fault::Never { why }) if why == answer::NOT_FOUND => return Err(none()),
-            read => read?,
-        };
-        let deal = tech::only(&data, self.deal).ok_or_else(none)?;
+        let data = read.map_err(of_order)?;
+        let deal = tech::only(&data, self.deal).ok_or_else(no_order)?;
         let mut seen = tech::order(deal, self.settings.zone)
             .filter(|seen| seen.facts.gc_id.as_deref() == Some(self.deal))
             .ok_or_else(|| Fault::never("GetCourse shows another order"))?;
@@ -215,7 +211,7 @@ impl GcAttempt<'_> {
     /// Sets single fields; repeating it has no further effect.
     async fn update(&self, mut fields: Value) -> Result<Receipt, Fault> {
         fields["dealId"] = number(self.deal);
-        self.client.write("deal/update-fields", &fields, self.urgency()).await?;
+        self.client.write("deal/update-fields", &fields, self.urgency()).await.map_err(of_order)?;
         Ok(Receipt::default())
     }
 
@@ -225,14 +221,27 @@ impl GcAttempt<'_> {
         let author = author.ok_or_else(|| Fault::never("getcourse.comment_author is not set"))?;
         if self.tried == Try::MayBeDone {
             let query = [("dealId", self.deal)];
-            let comments = self.client.read("deal/get-comments", &query, self.urgency()).await?;
+            let comments = self.client.read("deal/get-comments", &query, self.urgency()).await;
+            let comments = comments.map_err(of_order)?;
             if mentions(&comments, &|said| marker::is_comment_of(said, &self.command.id, text)) {
                 return Ok(Receipt::default());
             }
         }
         let body = json!({ "dealId": number(self.deal), "userId": author, "text": format!("{text}\n{}", marker::comment(&self.command.id)) });
-        self.client.write("deal/add-comment", &body, self.urgency()).await?;
+        self.client.write("deal/add-comment", &body, self.urgency()).await.map_err(of_order)?;
         Ok(Receipt::default())
+    }
+}
+
+fn no_order() -> Fault {
+    Fault::never(format!("{NO_ORDER}: GetCourse does not show it"))
+}
+
+/// What a call about an order failed of: if there is no such object, it is the order that is missing.
+fn of_order(fault: Fault) -> Fault {
+    match fault {
+        Fault::Never { why } if why == answer::NOT_FOUND => no_order(),
+        fault => fault,
     }
 }
 

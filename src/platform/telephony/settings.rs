@@ -1,6 +1,8 @@
 //! What the settings of all telephony providers have in common: facts, defaults, checks, reference texts.
 //! Never contains a provider's own keys. Enter at [`LineFacts`].
 
+use toml::Value;
+
 use super::waits::Waits;
 use crate::platform::check::{self, Beside, Findings};
 use crate::platform::reference::{Key, key};
@@ -26,6 +28,18 @@ pub struct LineFacts<'a> {
 }
 
 impl LineFacts<'_> {
+    /// The defaults of these keys, for the reference, from the least table that can be read.
+    pub fn defaults(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("url", self.url.into()),
+            ("final_wait_s", i64::from(self.waits.final_wait_s).into()),
+            ("stuck_s", i64::from(self.waits.stuck_s).into()),
+            ("requests_per_second", self.requests_per_second.into()),
+            ("look_back_min", i64::from(self.look_back_min).into()),
+            ("timeout_s", i64::try_from(self.timeout_s).unwrap_or_default().into()),
+        ]
+    }
+
     pub fn check(&self, findings: &mut Findings) {
         let key = |name: &str| format!("{}.{name}", self.name);
         let Waits { final_wait_s, stuck_s } = self.waits;

@@ -280,6 +280,11 @@ impl Store for Embedded {
         self.run(move |db| shared::release(db, school.as_str(), &fence)).await
     }
 
+    async fn is_owned(&self, school: &SchoolId) -> StoreResult<bool> {
+        let (school, now_ms) = (school.clone(), self.clock.now().timestamp_millis());
+        self.run(move |db| shared::is_owned(db, school.as_str(), now_ms)).await
+    }
+
     /// A command in another process cannot ring here; the bridge polls.
     async fn ring(&self, _school: &SchoolId) -> StoreResult<()> {
         Ok(())

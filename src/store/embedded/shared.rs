@@ -70,6 +70,12 @@ pub fn release(db: &Connection, school: &str, fence: &Fence) -> StoreResult<()> 
     Ok(())
 }
 
+pub fn is_owned(db: &Connection, school: &str, now_ms: i64) -> StoreResult<bool> {
+    let alive: Option<i64> =
+        one(db, "SELECT 1 FROM lease WHERE school = ?1 AND until_ms > ?2", params![school, now_ms])?;
+    Ok(alive.is_some())
+}
+
 /// GCRA: `next_ms` is when the account would have its full burst again; each slot moves it on by one
 /// interval. Returns the wait in milliseconds.
 pub fn budget(db: &Connection, account: &str, rate: Rate, now_ms: f64) -> StoreResult<u64> {

@@ -431,6 +431,13 @@ impl Store for RedisStore {
         self.run(self.scripts.release.key(SchoolKeys::of(school).one("lease")).arg(&fence.0)).await
     }
 
+    async fn is_owned(&self, school: &SchoolId) -> StoreResult<bool> {
+        let lease = SchoolKeys::of(school).one("lease");
+        let owner: Vec<Option<String>> =
+            self.link().await?.query(cmd("HMGET").arg(lease).arg("owner")).await?;
+        Ok(owner.iter().any(Option::is_some))
+    }
+
     async fn ring(&self, school: &SchoolId) -> StoreResult<()> {
         self.link().await?.query(cmd("PUBLISH").arg(keys::BELL).arg(school.as_str())).await
     }

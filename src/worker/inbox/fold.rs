@@ -1,6 +1,6 @@
-//! Keeps a flood of unusable entries, and of reads of orders that GetCourse does not have, from becoming as many dead
-//! letters: of one reason only so many are kept whole, the rest is counted in one letter. Never folds another delivery,
-//! and what is folded stays among the stored requests as long as any. Enter at [`Folds::bury`].
+//! Keeps a flood of unusable entries, and of reads and writes of orders that GetCourse does not have, from becoming as
+//! many dead letters: of one reason only so many are kept whole, the rest is counted in one letter. Never folds another
+//! delivery, and what is folded stays among the stored requests as long as any. Enter at [`Folds::bury`].
 
 use std::collections::HashMap;
 

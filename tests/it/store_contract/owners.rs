@@ -12,12 +12,16 @@ const SHORT_MS: u64 = 300;
 pub async fn a_lease_is_taken_renewed_and_released(store: &dyn Store) {
     let school = SchoolId::from("lease");
     let take = async |who: &str| store.lease(&school, &fence(who), &plan("one", 0), LONG_MS).await.unwrap();
+    let is_owned = async || store.is_owned(&school).await.unwrap();
+    assert!(!is_owned().await);
     assert_eq!(take("a").await, Lease::Held);
     assert_eq!(take("a").await, Lease::Held, "renewed");
+    assert!(is_owned().await);
     assert_eq!(take("b").await, Lease::Elsewhere);
     store.release(&school, &fence("b")).await.unwrap();
     assert_eq!(take("b").await, Lease::Elsewhere, "only the owner releases");
     store.release(&school, &fence("a")).await.unwrap();
+    assert!(!is_owned().await);
     assert_eq!(take("b").await, Lease::Held);
     assert_eq!(take("a").await, Lease::Elsewhere);
 }

@@ -333,6 +333,10 @@ impl Store for Breaking<Arc<dyn Store>> {
         self.0.release(school, fence).await
     }
 
+    async fn is_owned(&self, school: &SchoolId) -> StoreResult<bool> {
+        self.0.is_owned(school).await
+    }
+
     async fn ring(&self, school: &SchoolId) -> StoreResult<()> {
         self.1.at("store ring");
         self.0.ring(school).await

@@ -95,6 +95,7 @@ passed_on! {
     async fn counts(school: &SchoolId) -> StoreResult<Counts>;
     async fn renew(school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<(Lease, Contents)>;
     async fn release(school: &SchoolId, fence: &Fence) -> StoreResult<()>;
+    async fn is_owned(school: &SchoolId) -> StoreResult<bool>;
     async fn ring(school: &SchoolId) -> StoreResult<()>;
     async fn listen(heard: &(dyn Fn(SchoolId) + Send + Sync)) -> StoreResult<()>;
     async fn budget(account: &str, rate: Rate, now_ms: Option<i64>) -> StoreResult<u64>;

@@ -209,6 +209,9 @@ pub struct Order {
     /// The statuses that GetCourse refused: the lead says so once of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses_refused: Vec<Status>,
+    /// GetCourse has no such order, and the head was told so (L14).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// A person closed the lead as won once, and the payment was checked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub won_by_hand: bool,
@@ -278,6 +281,7 @@ impl Order {
             repairs: 0,
             failures: 0,
             statuses_refused: Vec::new(),
+            gone: false,
             won_by_hand: false,
             lead_deleted: false,
         }

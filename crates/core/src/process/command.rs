@@ -424,7 +424,7 @@ pub struct CallNote {
 /// other `why` the address may be right.
 pub const BOUNCED: &str = "bounced";
 
-/// Prefix of the `why` of a read whose order is not there (any more).
+/// Prefix of the `why` of a read or a write whose order is not there (any more).
 pub const NO_ORDER: &str = "no such order";
 
 /// A letter with its final text.

@@ -280,9 +280,20 @@ async fn without_keys_nothing_is_written_and_without_a_deal_nothing_is_asked() {
 /// The process knows an order that is not there from a read that failed (L14).
 #[tokio::test]
 async fn an_order_that_is_not_there_is_told_apart() {
-    for gone in [ok(json!([])), answer(404, &json!({"status": false, "message": "Объект не найден"}))]
-    {
-        let run = run(Ask::ReadBack(ReadBack::Order), Try::First, vec![gone]).await;
+    let missing = || answer(404, &json!({"status": false, "message": "Объект не найден"}));
+    let comment = || Ask::AddComment { text: "Звонок".to_owned() };
+    let status = || Ask::SetStatus { status: Status::InWork, reason: None };
+    for (ask, tried, answers) in [
+        (Ask::ReadBack(ReadBack::Order), Try::First, vec![ok(json!([]))]),
+        (Ask::ReadBack(ReadBack::Order), Try::First, vec![missing()]),
+        (Ask::ReadBack(ReadBack::Person), Try::First, vec![missing()]),
+        (status(), Try::First, vec![missing()]),
+        (status(), Try::First, vec![ok(deal("new", 0.0)), missing()]),
+        (comment(), Try::First, vec![missing()]),
+        (comment(), Try::MayBeDone, vec![missing()]),
+        (Ask::SetOrderManager { manager: "irina".into() }, Try::First, vec![missing()]),
+    ] {
+        let run = run(ask, tried, answers).await;
         let Err(Fault::Never { why }) = &run.result else { panic!("{:?}", run.result) };
         assert!(why.starts_with(NO_ORDER), "{why}");
     }

@@ -44,12 +44,7 @@ pub static PLATFORM: Platform = Platform {
 
 fn defaults() -> Vec<(&'static str, Value)> {
     let Ok(settings) = toml::from_str::<Settings>(PLATFORM.least) else { return Vec::new() };
-    vec![
-        ("final_wait_s", i64::from(settings.final_wait_s).into()),
-        ("url", settings.url.into()),
-        ("look_back_min", i64::from(settings.look_back_min).into()),
-        ("timeout_s", i64::try_from(settings.timeout_s).unwrap_or_default().into()),
-    ]
+    settings.facts().defaults()
 }
 
 impl LineSettings for Settings {

@@ -48,7 +48,8 @@ pub fn callback_key(id: &str) -> String {
 
 fn defaults() -> Vec<(&'static str, Value)> {
     let Ok(settings) = toml::from_str::<Settings>(PLATFORM.least) else { return Vec::new() };
-    vec![("look_back_min", i64::from(settings.look_back_min).into()), ("zone", settings.zone.name().into())]
+    let own = [("zone", settings.zone.name().into())];
+    settings.facts().defaults().into_iter().chain(own).collect()
 }
 
 impl LineSettings for Settings {

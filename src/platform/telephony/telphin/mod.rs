@@ -52,7 +52,8 @@ pub fn call_key(id: &str) -> String {
 
 fn defaults() -> Vec<(&'static str, Value)> {
     let Ok(settings) = toml::from_str::<Settings>(PLATFORM.least) else { return Vec::new() };
-    vec![("look_back_min", i64::from(settings.look_back_min).into()), ("company", settings.company.into())]
+    let own = [("company", settings.company.as_str().into())];
+    settings.facts().defaults().into_iter().chain(own).collect()
 }
 
 impl LineSettings for Settings {

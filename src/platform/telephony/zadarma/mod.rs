@@ -52,12 +52,8 @@ fn call_key(id: &str) -> String {
 
 fn defaults() -> Vec<(&'static str, Value)> {
     let Ok(settings) = toml::from_str::<Settings>(PLATFORM.least) else { return Vec::new() };
-    vec![
-        ("signature", "any".into()),
-        ("zone", settings.zone.name().into()),
-        ("look_back_min", i64::from(settings.look_back_min).into()),
-        ("requests_per_second", settings.requests_per_second.into()),
-    ]
+    let own = [("signature", "any".into()), ("zone", settings.zone.name().into())];
+    settings.facts().defaults().into_iter().chain(own).collect()
 }
 
 impl LineSettings for Settings {

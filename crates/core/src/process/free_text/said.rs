@@ -15,6 +15,8 @@ const NAME_DIGITS_MAX: usize = 2;
 const TOKEN_CHARS_MAX: usize = 24;
 /// So many digits in a row, however they are divided, are a telephone number.
 const PHONE_DIGITS_MIN: usize = 9;
+/// So many are the number of a card or an account, also if some of its groups could be years.
+const CARD_DIGITS_MIN: usize = 13;
 
 /// Whether a letter may greet by it: an address, a number or a sentence in the field of a name is not said to whoever
 /// owns the address (F101). A name is one word, or up to three that each begin with a capital letter, in one script. What
@@ -109,27 +111,22 @@ fn is_dialled(token: &str) -> bool {
     }
 }
 
-/// Whether a text holds what looks like a telephone number; dates and sums do not.
+/// Whether a text holds what looks like a number of a telephone, a card or an account; dates and sums do not.
 pub fn holds_number(text: &str) -> bool {
-    let mut run = 0;
-    for word in text.split_whitespace() {
-        let mut in_word = 0;
-        if is_date(word) {
-            run = 0;
-            continue;
-        }
+    let (mut run, mut years) = (0, 0);
+    // A group of a card's digits may look like a date or a year: it does not end the number around it.
+    for word in text.split_whitespace().filter(|word| !is_date(word)) {
+        let is_year = is_year(bare_digits(word));
         for c in word.chars().map(narrow) {
             match c {
-                c if c.is_numeric() => (run, in_word) = (run + 1, in_word + 1),
-                '(' | ')' | '-' | '–' | '—' | '.' | '+' | '/' => {}
-                _ => run = 0,
+                c if c.is_numeric() && is_year => years += 1,
+                c if c.is_numeric() => run += 1,
+                '(' | ')' | '-' | '–' | '—' | '.' | '+' | '/' | '_' | '*' => {}
+                _ => (run, years) = (0, 0),
             }
-            if run >= PHONE_DIGITS_MIN {
+            if run >= PHONE_DIGITS_MIN || run + years >= CARD_DIGITS_MIN {
                 return true;
             }
-        }
-        if in_word == 0 && word.chars().any(char::is_alphanumeric) {
-            run = 0;
         }
     }
     false
@@ -137,13 +134,26 @@ pub fn holds_number(text: &str) -> bool {
 
 /// «01.12.2026», «1.12», «2025-2026».
 fn is_date(word: &str) -> bool {
-    let word = word.trim_matches(|c: char| !c.is_numeric());
-    let lengths = |by: char| word.split(by).map(|part| part.bytes().filter(u8::is_ascii_digit).count());
-    let is_whole = |by: char| word.chars().all(|c| c.is_ascii_digit() || c == by);
-    let dotted: Vec<usize> = lengths('.').collect();
-    let years: Vec<usize> = lengths('-').chain(lengths('–')).collect();
-    (is_whole('.') && matches!(dotted[..], [1 | 2, 1 | 2] | [1 | 2, 1 | 2, 2 | 4]))
-        || (is_whole('-') && matches!(years[..], [4, 4, ..]))
+    let word = bare_digits(word);
+    let is_up_to =
+        |part: &str, max: u8| part.len() <= 2 && part.parse().is_ok_and(|n: u8| (1..=max).contains(&n));
+    let is_day = |day: &str, month: &str| is_up_to(day, 31) && is_up_to(month, 12);
+    let is_dotted = match word.split('.').collect::<Vec<_>>()[..] {
+        [day, month] => is_day(day, month),
+        [day, month, year] => is_day(day, month) && (is_up_to(year, 99) || is_year(year)),
+        _ => false,
+    };
+    let are_years = |by| word.split_once(by).is_some_and(|(from, to)| is_year(from) && is_year(to));
+    is_dotted || are_years('-') || are_years('–')
+}
+
+/// «2026».
+fn is_year(part: &str) -> bool {
+    part.len() == 4 && part.parse().is_ok_and(|year: u16| (1900..2100).contains(&year))
+}
+
+fn bare_digits(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -232,13 +242,16 @@ mod tests {
     }
 
     #[test]
-    fn a_telephone_number_is_none_of_a_title() {
+    fn a_number_of_a_telephone_or_a_card_is_none_of_a_title() {
         for title in [
             "Курс «Дизайн». Часть 1",
             "Набор 01.12.2026 19:00",
             "2025-2026 учебный год, 36 занятий",
             "Марафон 90 дней, 38 500 руб.",
             "1000 и 1 ночь",
+            "01.12.2026 - 15.12.2026",
+            "Поток 2025–2026, 2026-2027",
+            "Набор 2026 38 500 руб.",
         ] {
             assert!(!holds_number(title), "{title}");
         }
@@ -249,6 +262,13 @@ mod tests {
             "＋７ ９０３ ５５５ ０１ ０１",
             "т.88005553535",
             "903–555–01–01",
+            "Переведите деньги на карту 4276 1600 1111 2222",
+            "4276-1600 1111-2222",
+            "4276 1600 2011 2022",
+            "42.76 16.00 11.11 22.22",
+            "4276_1600_1111_2222",
+            "карта 2200 7001 2345 6789 012",
+            "счёт 40817 810 0 1234 5678901",
         ] {
             assert!(holds_number(call), "{call}");
         }

@@ -84,6 +84,7 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             }
             d.say("K10", guard::goes_on(what));
         }
+        AskKind::SetStatus if is_gone(why) => gone(d),
         AskKind::SetStatus => {
             if let Some(status) = status_of(d, &pending).cloned() {
                 let refused = &mut d.case.order.statuses_refused;
@@ -106,11 +107,24 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
 fn not_read(d: &mut Decision, why: &str) {
     d.case.order.doubted = None;
     let is_told = d.case.order.is_unseen() && d.request(Request::AsTold);
-    if why.starts_with(NO_ORDER) && !cut("L14.no_order") {
-        d.say("L14", guard::no_order());
-        tell_head(d, &command::read_gone());
+    if is_gone(why) {
+        gone(d);
     } else if !is_told {
         d.say("L4", guard::read_later());
+    }
+}
+
+fn is_gone(why: &str) -> bool {
+    why.starts_with(NO_ORDER) && !cut("L14.no_order")
+}
+
+/// The head looks at an order that GetCourse does not have once, however often it is read or written.
+fn gone(d: &mut Decision) {
+    d.say("L14", guard::no_order());
+    if !d.case.order.gone || cut("L14.gone_once") {
+        let has_other = d.has_task(TextId::TaskUndeliverable);
+        tell_head(d, &command::read_gone());
+        d.case.order.gone = !has_other && d.has_task(TextId::TaskUndeliverable);
     }
 }
 

@@ -335,6 +335,8 @@ fn tell_unconfirmed(d: &mut Decision) {
 /// Stores all facts except money, which `money` handles.
 fn learn(order: &mut Order, facts: &OrderFacts) {
     let (offers, created_at) = (order.offers.clone(), order.created_at);
+    // It is there again, or a read had missed it.
+    order.gone &= !facts.confirmed || facts.trusted;
     let own_id = order.id.deal().map(str::to_owned);
     order.gc_id = facts.gc_id.clone().or(order.gc_id.take()).or(own_id);
     keep(&mut order.number, &facts.number);
