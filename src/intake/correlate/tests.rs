@@ -81,7 +81,6 @@ fn brief(open: bool) -> OrderBrief {
         paid: false,
         payment_link: None,
         number: None,
-        only_told: false,
         sum_change: None,
     }
 }

@@ -23,7 +23,6 @@ fn brief(seen_at: At) -> OrderBrief {
         paid: true,
         payment_link: None,
         number: None,
-        only_told: false,
         sum_change: None,
     }
 }

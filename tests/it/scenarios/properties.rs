@@ -177,7 +177,6 @@ fn happening() -> impl Strategy<Value = Happening> {
         News::Talked { order: other.clone(), at: start() },
         News::Paid { order: other.clone() },
         News::DuplicateOf { order: other.clone() },
-        News::MaybeDuplicate { order: other.clone() },
         News::DuplicateFound { order: other.clone() },
         News::MoneyWent { order: other.clone(), sum: Money::new(100, "RUB") },
         News::MoneyCame { order: other, sum: Money::new(100, "RUB") },

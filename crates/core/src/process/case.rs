@@ -38,7 +38,7 @@ impl Case {
         let same = |brief: &OrderBrief| brief.offers.iter().any(|offer| order.offers.contains(offer));
         let all = self.client.orders.iter();
         let rivals = all.filter(|(id, brief)| *id != &order.id && brief.open && same(brief));
-        rivals.filter(|(id, _)| !self.client.is_leaving(id)).map(|(id, _)| id.clone()).collect()
+        rivals.map(|(id, _)| id.clone()).collect()
     }
 }
 
@@ -107,9 +107,6 @@ pub struct Order {
     /// What people were told of, once, because nobody can use it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unusable: BTreeSet<Unusable>,
-    /// A report alone tells what it is an order for, or when it was made (L7, F104).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub only_told: bool,
     /// Money was given back: the lead's price is what is paid (L16).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_refunded: bool,
@@ -248,7 +245,6 @@ impl Order {
             payment_link: None,
             doubted: None,
             unusable: BTreeSet::new(),
-            only_told: false,
             was_refunded: false,
             sum_change: None,
             parts_paid: 0,

@@ -321,9 +321,6 @@ pub struct OrderBrief {
     pub seen_at: At,
     pub open: bool,
     pub paid: bool,
-    /// A report alone tells what it is for, or when it was made: nothing is merged into it (L7).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub only_told: bool,
     /// Shown to the client when a double is folded into this order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_link: Option<String>,

@@ -36,7 +36,6 @@ fn brief(d: &mut Decision) {
         seen_at: order.made_at(),
         open: order.is_open() && order.refund().is_none(),
         paid: order.has_money() || order.is_won(),
-        only_told: order.only_told,
         payment_link: order.payment_link.clone(),
         number: order.number.clone(),
         sum_change: order.sum_change.clone(),

@@ -48,8 +48,6 @@ pub enum News {
     DuplicateOf { order: OrderId },
     /// The younger unpaid duplicate `order` has been merged into this one (L7).
     DuplicateFound { order: OrderId },
-    /// `order` seems to be a duplicate of this one, of which only reports tell (L7, F104).
-    MaybeDuplicate { order: OrderId },
     /// This order's money seems to have been moved to `order` (L16).
     MoneyWent { order: OrderId, sum: Money },
     /// Money of `order` seems to have been moved to this one (L16).

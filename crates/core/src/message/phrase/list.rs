@@ -231,7 +231,6 @@ phrases! {
         our_failure;
     }
     doubles {
-        maybe;
         folding;
         double(number: Words);
         twice;
@@ -299,7 +298,6 @@ phrases! {
     }
     orders {
         strange_link;
-        end_is_read;
         closed;
         nothing_new;
         client_nothing_new;

@@ -1,5 +1,5 @@
 //! Duplicates: the younger unpaid order of the same client and offer is merged into the older one (L7).
-//! Never closes an order that holds money, nor for one of which only reports tell. Enter at [`fold`] and [`on_news`].
+//! Never closes an order that holds money. Enter at [`fold`] and [`on_news`].
 
 use crate::message::phrase::{doubles, result, why};
 use crate::message::text::TextId;
@@ -28,8 +28,7 @@ pub const SECTION: Section = Section {
 /// L7: the younger unpaid order of the same client and offer becomes «Ложный» and is linked to the older.
 /// Returns whether this order was the younger one.
 fn fold(d: &mut Decision) -> bool {
-    let own = d.case.order.id.clone();
-    if !d.figures().arrival.fold_duplicates || d.case.client.is_leaving(&own) {
+    if !d.figures().arrival.fold_duplicates {
         return false;
     }
     for other in d.case.rivals() {
@@ -38,30 +37,17 @@ fn fold(d: &mut Decision) -> bool {
         let mine = (order.made_at(), order.id.clone());
         let younger = (brief.seen_at, other.clone()) < mine;
         if !order.has_money() && !order.is_held() && (brief.paid || younger) {
-            if is_to_be_read(d, brief.only_told) {
-                d.tell(other, News::MaybeDuplicate { order: own.clone() });
-                d.say("L7", doubles::maybe());
-                continue;
-            }
             d.tell(other.clone(), News::DuplicateFound { order: d.case.order.id.clone() });
             end_as_double(d, &other);
             return true;
         }
-        if !brief.paid && is_to_be_read(d, order.only_told) {
-            d.read_order();
-            d.say("L7", doubles::maybe());
-        } else if !brief.paid {
+        if !brief.paid {
             d.say("L7", doubles::folding());
             let order = d.case.order.id.clone();
             d.tell(other, News::DuplicateOf { order });
         }
     }
     false
-}
-
-/// F104: a reported older order ends no other one before GetCourse has shown it.
-fn is_to_be_read(d: &Decision, only_told: bool) -> bool {
-    only_told && d.process.reads_orders && !cut("L7.read_back")
 }
 
 /// L7: this order ends; the client gets the link of the older one.
@@ -108,26 +94,15 @@ fn on_news(d: &mut Decision, news: &News) -> Heard {
         | News::MoneyCame { .. }
         | News::SetApart
         | News::Left { .. } => return Heard::Passed,
-        News::MaybeDuplicate { .. } => match is_to_be_read(d, d.case.order.only_told) {
-            true => {
-                d.say("L7", doubles::maybe());
-                d.read_order();
-            }
-            // It was read meanwhile.
-            false => _ = d.request(Request::Fold),
-        },
         News::DuplicateFound { .. } => {
             d.turn("L7", doubles::twice());
         }
         News::DuplicateOf { order } | News::Paid { order } => {
             if d.case.order.has_money() || d.case.order.is_held() || cut("L7.other_is_paid") {
                 d.turn("L7", doubles::both_paid());
-                return Heard::Taken;
+            } else {
+                end_as_double(d, order);
             }
-            if matches!(news, News::DuplicateOf { .. }) {
-                d.tell(order.clone(), News::DuplicateFound { order: d.case.order.id.clone() });
-            }
-            end_as_double(d, order);
         }
     }
     Heard::Taken

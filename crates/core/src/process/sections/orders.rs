@@ -88,13 +88,7 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
 fn compare(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.is_unseen();
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
-    let mut facts = facts.clone();
-    let end = if is_told_end(d, &facts) { facts.status.take() } else { None };
-    let facts = &facts;
     learn(&mut d.case.order, facts);
-    if end.is_some() {
-        read_end(d, Doubted { paid: facts.paid.clone(), status: end });
-    }
     check_link(d, facts, &before);
     let unusable = new_unusable(d, facts);
     let own = d.case.order.id.clone();
@@ -137,8 +131,7 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
         save_person(d, &known);
         d.request(Request::NumberArrived);
     }
-    let is_told = before.offers.is_empty() && !d.case.order.offers.is_empty();
-    if is_told || (before.only_told && !d.case.order.only_told) {
+    if before.offers.is_empty() && !d.case.order.offers.is_empty() {
         d.request(Request::Fold);
     }
     // A double has ended now.
@@ -148,10 +141,6 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
     {
         d.request(Request::Reroute { before: Box::new(before.clone()) });
     }
-    if !facts.confirmed && before.cost.is_some() && before.cost != d.case.order.cost && !cut("G2.read_back") {
-        // A report may be anybody's: what is read puts the sum right (F104).
-        d.read_order();
-    }
     changes(d, facts, &before);
     d.tell_sums(&before);
     if before.author.is_none() && d.case.order.author == Some(Author::Manager) {
@@ -159,28 +148,6 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
     }
     if d.case.order == before && !person_changed {
         d.say("L1", orders::nothing_new());
-    }
-}
-
-/// An end that only a report tells of an order without money does not count before it is read in GetCourse (L6, F104).
-/// With money it is a refund (L16).
-fn is_told_end(d: &Decision, facts: &OrderFacts) -> bool {
-    let order = &d.case.order;
-    let is_end =
-        matches!(facts.status, Some(Status::Cancelled | Status::False)) && order.status != facts.status;
-    let counts = facts.confirmed || !d.process.reads_orders || order.is_unseen() || order.has_money();
-    is_end && !counts && !cut("L6.read_back")
-}
-
-/// Until the answer the order goes on.
-fn read_end(d: &mut Decision, said: Doubted) {
-    if !d.case.order.is_open() {
-        return;
-    }
-    d.say("L6", orders::end_is_read());
-    if d.case.order.doubted.as_ref() != Some(&said) {
-        d.case.order.doubted = Some(said);
-        d.read_order();
     }
 }
 
@@ -317,7 +284,8 @@ fn settle_unconfirmed(d: &mut Decision, facts: &ClientFacts) {
 
 /// People are told, once: the contact in the CRM is theirs.
 fn tell_unconfirmed(d: &mut Decision) {
-    if d.case.client.is_leaving(&d.case.order.id) || !d.has_lead() {
+    let is_leaving = d.case.client.joined.get(&d.case.order.id).is_some_and(|joined| joined.leaves);
+    if is_leaving || !d.has_lead() {
         return;
     }
     let new = d.case.client.unconfirmed.iter_mut().filter(|one| !one.noted);
@@ -334,7 +302,6 @@ fn tell_unconfirmed(d: &mut Decision) {
 
 /// Stores all facts except money, which `money` handles.
 fn learn(order: &mut Order, facts: &OrderFacts) {
-    let (offers, created_at) = (order.offers.clone(), order.created_at);
     // It is there again, or a read had missed it.
     order.gone &= !facts.confirmed || facts.trusted;
     let own_id = order.id.deal().map(str::to_owned);
@@ -348,8 +315,6 @@ fn learn(order: &mut Order, facts: &OrderFacts) {
     if !facts.offers.is_empty() {
         order.offers.clone_from(&facts.offers);
     }
-    order.only_told =
-        !facts.confirmed && (order.only_told || (&order.offers, order.created_at) != (&offers, created_at));
     if order.id.lead().is_some() {
         keep(&mut order.pipeline, &facts.pipeline);
     }
