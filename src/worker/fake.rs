@@ -2,7 +2,7 @@
 //! what they are asked. Never reaches a platform. Enter at [`Bench::open`].
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ pub struct FakeCourier {
     chores: Mutex<Vec<At>>,
     /// If set, each delivery waits here for its turn.
     turns: OnceLock<Semaphore>,
+    turns_taken: AtomicU32,
     /// No answer comes.
     hangs: AtomicBool,
 }
@@ -52,9 +53,9 @@ impl FakeCourier {
         self.turns.get_or_init(|| Semaphore::new(0)).add_permits(turns);
     }
 
-    /// Turns that nobody has taken.
-    pub fn turns_left(&self) -> usize {
-        self.turns.get().map_or(0, Semaphore::available_permits)
+    /// Turns with which deliveries have gone on.
+    pub fn turns_taken(&self) -> u32 {
+        self.turns_taken.load(Ordering::SeqCst)
     }
 
     /// From now on no answer comes, or answers come again.
@@ -93,6 +94,7 @@ impl Courier for FakeCourier {
     async fn turn(&self, _: Urgency) -> Result<(), Fault> {
         if let Some(turns) = self.turns.get() {
             turns.acquire().await.map_err(|closed| Fault::later(closed.to_string()))?.forget();
+            self.turns_taken.fetch_add(1, Ordering::SeqCst);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use dozvon::platform::tokens::{TokenPair, TokenStore};
 use dozvon::process::{End, Wait};
 use dozvon::request::{IdempotencyKey, RawRequest};
 use dozvon::secret::{Secret, Vault};
-use dozvon::store::{Fence, Lease, Offer, Plan, Put, Unit};
+use dozvon::store::{Offer, Put, Unit};
 use dozvon::tokens::StoredTokens;
 
 use crate::process::{bench, email, everything_stands, order_url, phone, tell};
@@ -128,13 +128,7 @@ async fn nothing_past_stays(kind: StoreKind) {
 
 /// His order ended then, and nobody has looked at the damaged spool since.
 async fn ended(bench: &TestBed, at: dozvon::process::At) {
-    let (store, fence) = (bench.store().await, Fence("the test".to_owned()));
-    let plan = Plan { config: "c".to_owned(), loaded: wall_now() };
-    until("the school", async || {
-        let lease = store.lease(&rost(), &fence, &plan, 60_000).await;
-        matches!(lease, Ok(Lease::Held)).then_some(())
-    })
-    .await;
+    let (store, fence) = bench.owner().await;
     let page = store.scan(&rost(), "order/", None, 9).await.expect("the store answers");
     let [(key, stored)] = &page[..] else { panic!("one order") };
     let mut record: serde_json::Value = serde_json::from_slice(&stored.body).expect("JSON");

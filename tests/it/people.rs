@@ -1,9 +1,8 @@
 //! A person who asks for erasure: exported completely before, found nowhere afterwards, and not called again
 //! because of a late webhook.
 
-use dozvon::clock::wall_now;
 use dozvon::link;
-use dozvon::store::{Fence, Lease, Plan, Store};
+use dozvon::store::Store;
 
 use crate::process::{FIRST, answer_late, bench, email, everything_stands, order_url, phone, tell};
 use crate::support::program::{FORM, StoreKind, TestBed, form, rost, send, until};
@@ -290,13 +289,7 @@ async fn waits_for_an_owner(bench: &TestBed) {
     assert_eq!(waits.code(), Some(3), "{}", waits.err());
     told("Not erased yet: no bridge owns rost now", &waits.err());
     // An owner that is busy with what came before.
-    let (store, fence) = (bench.store().await, Fence("the test".to_owned()));
-    let plan = Plan { config: "c".to_owned(), loaded: wall_now() };
-    until("the school", async || {
-        let lease = store.lease(&rost(), &fence, &plan, 60_000).await;
-        matches!(lease, Ok(Lease::Held)).then_some(())
-    })
-    .await;
+    let (store, fence) = bench.owner().await;
     let waits = bench.run(&["person", "erase", "rost", "--email", &email, "--yes", "--wait", "0"]).await;
     assert_eq!(waits.code(), Some(3), "{}", waits.err());
     told("Not erased yet: the bridge that owns rost runs", &waits.err());

@@ -54,7 +54,7 @@ async fn a_flight_goes_on_while_the_store_is_away() {
     bench.run_for(TimeDelta::seconds(1)).await;
     bench.mail.gives_turns(1);
     bench.run_for(TimeDelta::seconds(10)).await;
-    assert_eq!(bench.mail.turns_left(), 0, "it waits for its turn, which was there");
+    assert!(bench.mail.turns_taken() > 0, "it has its turn, and nobody looks at it");
     bench.store.set_away(false);
     bench.mail.gives_turns(9);
     bench.run_for(TimeDelta::minutes(5)).await;

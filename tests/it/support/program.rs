@@ -13,7 +13,7 @@ use dozvon::process::SchoolId;
 use dozvon::sandbox::serve::{Ports, Sender, Shared, Stand, drive, stand};
 use dozvon::sandbox::{Platform, Setup, WireRequest, World};
 use dozvon::secret::Secret;
-use dozvon::store::{Backend, Store};
+use dozvon::store::{Backend, Fence, Lease, Plan, Store};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -250,6 +250,18 @@ impl TestBed {
     /// The store of the bridge, opened by another process.
     pub async fn store(&self) -> Arc<dyn Store> {
         self.backend().visit().await.expect("the store is there")
+    }
+
+    /// The store, and the school for a minute: what a test writes as its owner.
+    pub async fn owner(&self) -> (Arc<dyn Store>, Fence) {
+        let (store, fence) = (self.store().await, Fence("the test".to_owned()));
+        let plan = Plan { config: "c".to_owned(), loaded: wall_now() };
+        until("the school", async || {
+            let lease = store.lease(&rost(), &fence, &plan, 60_000).await;
+            matches!(lease, Ok(Lease::Held)).then_some(())
+        })
+        .await;
+        (store, fence)
     }
 }
 
