@@ -63,8 +63,6 @@ impl Ahead {
 
     fn person(&mut self, facts: &ClientFacts) {
         self.people.extend(identity::keys(facts));
-        let phone = facts.phone.as_ref();
-        let numbers = phone.into_iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
-        self.ways.extend(facts.email.iter().chain(numbers).map(|way| counted_as(way)));
+        self.ways.extend(facts.email.iter().chain(facts.numbers()).map(|way| counted_as(way)));
     }
 }

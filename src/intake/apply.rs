@@ -75,9 +75,7 @@ fn ways(client: &Client, aim: &Aim) -> BTreeSet<String> {
         Event::Client(facts) => Some(facts),
         _ => None,
     };
-    let phone = brought.and_then(|facts| facts.phone.as_ref());
-    let numbers = phone.into_iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
-    let brought = brought.and_then(|facts| facts.email.as_ref()).into_iter().chain(numbers);
+    let brought = brought.into_iter().flat_map(|facts| facts.email.iter().chain(facts.numbers()));
     client.emails.iter().chain(&client.phones).chain(brought).map(|way| counted_as(way)).collect()
 }
 

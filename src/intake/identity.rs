@@ -196,9 +196,7 @@ pub fn named(found: &[Option<String>]) -> Vec<ClientId> {
 
 /// The index keys of a person's numbers and address.
 fn ways(facts: &ClientFacts) -> Vec<(SameWay, String)> {
-    let phone = facts.phone.as_ref();
-    let numbers = phone.into_iter().flat_map(|phone| phone.e164.iter().chain(&phone.second));
-    let numbers = numbers.map(|number| (SameWay::Phone, link::phone(number)));
+    let numbers = facts.numbers().map(|number| (SameWay::Phone, link::phone(number)));
     let email = facts.email.iter().map(|email| (SameWay::Email, link::email(email)));
     numbers.chain(email).collect()
 }

@@ -219,6 +219,11 @@ pub struct ClientFacts {
 }
 
 impl ClientFacts {
+    /// All numbers that can be called, the main one first.
+    pub fn numbers(&self) -> impl Iterator<Item = &String> {
+        self.phone.iter().flat_map(|phone| phone.e164.iter().chain(&phone.second))
+    }
+
     /// The zone, if it is one.
     pub fn zone(&self) -> Option<&String> {
         self.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok())
