@@ -200,13 +200,16 @@ fn found_of(bench: &TestBed, traces: &[Vec<u8>]) -> Vec<PathBuf> {
 
 /// What can be decompressed from any place of a file.
 fn unpacked(bytes: &[u8]) -> Vec<Vec<u8>> {
+    /// See `store::body`.
+    const SAMPLES: &[u8] = include_bytes!("../../src/store/body/samples-1.txt");
     const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
     let starts = bytes.windows(MAGIC.len()).enumerate().filter(|(_, part)| *part == MAGIC).map(|(at, _)| at);
     let unpack = |at: usize| {
         use std::io::Read;
         let mut text = Vec::new();
         // What was read before the damage counts.
-        let _ = zstd::stream::read::Decoder::new(&bytes[at..]).ok()?.single_frame().read_to_end(&mut text);
+        let decoder = zstd::stream::read::Decoder::with_dictionary(&bytes[at..], SAMPLES).ok()?;
+        let _ = decoder.single_frame().read_to_end(&mut text);
         Some(text)
     };
     starts.filter_map(unpack).collect()
