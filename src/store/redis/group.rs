@@ -44,7 +44,7 @@ impl Share {
 
 /// One script. It gets what its calls have in common, then their shares, and answers with a list of as many answers.
 pub struct Group {
-    script: Script,
+    script: Arc<Script>,
     schools: Mutex<BTreeMap<SchoolId, Arc<Queue>>>,
 }
 
@@ -66,7 +66,7 @@ struct Calls {
 
 impl Group {
     pub fn of(script: Script) -> Self {
-        Self { script, schools: Mutex::default() }
+        Self { script: Arc::new(script), schools: Mutex::default() }
     }
 
     /// The answer to one call. If the server does not answer, all that wait for it hear so.
@@ -142,7 +142,7 @@ impl Drop for Serving {
     }
 }
 
-async fn serve(serving: Serving, link: Arc<Link>, script: Script, school: SchoolId, common: Common) {
+async fn serve(serving: Serving, link: Arc<Link>, script: Arc<Script>, school: SchoolId, common: Common) {
     let queue = &serving.0;
     loop {
         let calls = queue.take();

@@ -26,16 +26,23 @@ local damaged = check_kinds({'string', 'zset', 'stream', 'stream', 'zset', 'zset
 if damaged then
   return damaged
 end
-local answer = {}
+local answer, taken = {}, {}
 for i = 1, #ARGV / 6 do
   local key, arg = 7 + (i - 1) * 2, (i - 1) * 6
   if is_repeat(KEYS[key + 1], KEYS[key + 2], unpack(ARGV, arg + 1, arg + 4)) then
     answer[i] = 0
   else
-    local seq = text(places(counter, others, 1) + 1)
-    redis.call('XADD', raw, seq .. '-0', 'a', ARGV[arg + 5], 'b', ARGV[arg + 6])
-    redis.call('ZADD', inbox, seq, seq)
     answer[i] = 1
+    taken[#taken + 1] = arg
   end
+end
+if #taken > 0 then
+  local place, entries = places(counter, others, #taken), {}
+  for i, arg in ipairs(taken) do
+    local seq = text(place + i)
+    redis.call('XADD', raw, seq .. '-0', 'a', ARGV[arg + 5], 'b', ARGV[arg + 6])
+    entries[#entries + 1], entries[#entries + 2] = seq, seq
+  end
+  redis.call('ZADD', inbox, unpack(entries))
 end
 return answer

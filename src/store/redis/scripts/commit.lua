@@ -10,6 +10,19 @@ local lease, counter, inbox, raw, items = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KE
 local wake, promised, links, names, out, dead = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local cursor, next_key = 2, 12
 
+-- One command for many arguments. Lua hands over so many at a time that keys and their values stay together.
+local together_max = 1000
+local function call_all(command, key, args)
+  for from = 1, #args, together_max do
+    local to = math.min(from + together_max - 1, #args)
+    if key then
+      redis.call(command, key, unpack(args, from, to))
+    else
+      redis.call(command, unpack(args, from, to))
+    end
+  end
+end
+
 -- A part is the index before its first argument and its number of rows.
 local function part(width)
   local rows = tonumber(ARGV[cursor])
@@ -70,10 +83,29 @@ local function apply(at)
     seen[seq] = true
   end
 
+  -- Most of what is new is not there, and one look tells it of all.
+  local news = {}
+  for i = 0, puts - 1 do
+    if ARGV[put + i * 3 + 2] == '0' then
+      news[#news + 1] = KEYS[put_key + i + 1]
+    end
+  end
+  for i = 0, deliveries - 1 do
+    if ARGV[deliver + i * 3 + 1] == 'add' then
+      news[#news + 1] = KEYS[deliver_key + i + 1]
+    end
+  end
+  local absent = {}
+  if #news > 0 and #news <= together_max and redis.call('EXISTS', unpack(news)) == 0 then
+    for _, key in ipairs(news) do
+      absent[key] = true
+    end
+  end
+
   seen = {}
   for i = 0, puts - 1 do
     local key, expect = KEYS[put_key + i + 1], tonumber(ARGV[put + i * 3 + 2])
-    local version = seen[key]
+    local version = seen[key] or (absent[key] and 0)
     if not version then
       local damage
       version, damage = version_of(key, ARGV[put + i * 3 + 1])
@@ -95,7 +127,9 @@ local function apply(at)
   for i = 0, deliveries - 1 do
     local key, id = KEYS[deliver_key + i + 1], ARGV[deliver + i * 3 + 2]
     local op, state = ARGV[deliver + i * 3 + 1], seen[key]
-    if not state then
+    if not state and absent[key] then
+      state = ''
+    elseif not state then
       state = redis.call('GETRANGE', key, 0, 0)
       -- One whose place was evicted is in no list any more: it is added again.
       if op == 'add' and state ~= '' and not redis.call('ZSCORE', out, id) then
@@ -180,23 +214,29 @@ local function apply(at)
     redis.call('ZADD', inbox, seq, seq)
   end
   -- Records that were listed and not there: they are written again.
-  local again = {}
+  local again, bodies, listed = {}, {}, {}
   for i = 0, puts - 1 do
-    local name = ARGV[put + i * 3 + 1]
-    redis.call('SET', KEYS[put_key + i + 1], ARGV[put + i * 3 + 3])
+    local key, name = KEYS[put_key + i + 1], ARGV[put + i * 3 + 1]
+    bodies[#bodies + 1], bodies[#bodies + 2] = key, ARGV[put + i * 3 + 3]
     -- Also an older one: a list of names that was lost comes back.
-    if redis.call('ZADD', names, 0, name) == 0 and ARGV[put + i * 3 + 2] == '0' then
+    listed[#listed + 1], listed[#listed + 2] = 0, name
+    if ARGV[put + i * 3 + 2] == '0' and redis.call('ZSCORE', names, name) then
       again[#again + 1] = name
     end
   end
+  call_all('ZADD', names, listed)
+  local found = {}
   for i = 0, link_rows - 1 do
     local name, value = ARGV[link + i * 2 + 1], ARGV[link + i * 2 + 2]
     if value == '' then
+      call_all('HSET', links, found)
+      found = {}
       redis.call('HDEL', links, name)
     else
-      redis.call('HSET', links, name, string.sub(value, 2))
+      found[#found + 1], found[#found + 2] = name, string.sub(value, 2)
     end
   end
+  call_all('HSET', links, found)
   -- Sleep before wake: if a unit names a member in both, one wake too many does no harm.
   for i = 1, sleeps do
     redis.call('ZREM', wake, ARGV[sleep + i])
@@ -212,7 +252,7 @@ local function apply(at)
       redis.call('ZADD', wake, at, member)
     end
   end
-  local answer = {'ok'}
+  local answer, added = {'ok'}, {}
   for i = 0, deliveries - 1 do
     answer[i + 2] = ''
     if doing[i] then
@@ -220,17 +260,23 @@ local function apply(at)
       local op, body = ARGV[deliver + i * 3 + 1], ARGV[deliver + i * 3 + 3]
       if op == 'add' then
         answer[i + 2] = next_place()
-        redis.call('ZADD', out, answer[i + 2], id)
-        redis.call('SET', key, body)
+        added[#added + 1], added[#added + 2] = answer[i + 2], id
+        bodies[#bodies + 1], bodies[#bodies + 2] = key, body
       elseif op == 'update' then
-        redis.call('SET', key, body)
+        bodies[#bodies + 1], bodies[#bodies + 2] = key, body
       else
+        -- What the unit has added before is removed as well.
+        call_all('ZADD', out, added)
+        call_all('MSET', nil, bodies)
+        added, bodies = {}, {}
         answer[i + 2] = redis.call('ZSCORE', out, id) or ''
         redis.call('ZREM', out, id)
         redis.call('DEL', key)
       end
     end
   end
+  call_all('ZADD', out, added)
+  call_all('MSET', nil, bodies)
   for i = 1, journals do
     if redis.call('RPUSH', KEYS[journal_key + i], ARGV[journal + i]) > tonumber(ARGV[1]) then
       redis.call('LTRIM', KEYS[journal_key + i], '-' .. ARGV[1], -1)
