@@ -89,11 +89,20 @@ impl Book {
         *self = Self::new(self.store.clone(), self.school.clone(), self.held.record_budget.clone());
     }
 
-    /// All commits are done: their links are in the store now, and records can be closed if the budget is exceeded.
-    /// What was read ahead for the next round stays.
-    pub fn settle(&mut self) {
+    /// A round has been stepped, and the commits of the one before are done: their links are in the store now. What was
+    /// read ahead for the next round stays.
+    pub fn end_round(&mut self) {
         self.links.retain(|_, link| link.round == self.round);
         self.round += 1;
+    }
+
+    /// Whether records have to be closed.
+    pub fn is_over_budget(&self) -> bool {
+        self.held.is_too_much()
+    }
+
+    /// All commits are done: records are closed if the budget is exceeded.
+    pub fn fit_budget(&mut self) {
         while self.held.is_too_much() {
             let mut used: Vec<u64> = rounds(&self.orders).chain(rounds(&self.clients)).collect();
             used.extend(rounds(&self.calls).chain(rounds(&self.last_seen)).chain(rounds(&self.meters)));

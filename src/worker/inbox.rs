@@ -1,5 +1,5 @@
 //! The owner's loop: turns settlements, due wakes and accepted requests into steps, one after another, with
-//! pipelined commits. Never calls a platform. It retries only while the store is unreachable; any other
+//! pipelined commits: those of a full round go on while the next is stepped. Never calls a platform. It retries only while the store is unreachable; any other
 //! failure makes a dead letter. Enter at [`run`]; `take` processes an entry, `signals` its signals, `settle`
 //! a finished delivery.
 
@@ -7,21 +7,19 @@ mod fold;
 mod settle;
 mod signals;
 mod take;
+mod under_way;
 
 #[cfg(test)]
 pub(super) use settle::mark_first;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesOrdered;
-
 use self::fold::Folds;
 use self::take::Read;
+use self::under_way::UnderWay;
 use super::landings::{Landed, Written};
 use super::site::{Site, count};
 use super::{store_watch, wheel_feed};
@@ -34,6 +32,7 @@ use crate::link;
 use crate::panics::{Panicked, caught_now};
 use crate::process::{At, Event, OrderId};
 use crate::store::{CommitError, Entry, Seq, StoreError, StoreResult, Unit, Wake};
+use chrono::TimeDelta;
 
 /// Entries, wakes and settlements that are stepped before their commits are awaited.
 const ENTRIES_MAX: usize = 64;
@@ -69,6 +68,8 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     while !site.stopping() || !site.landings().is_over() {
         if restarts != site.restarts() {
             restarts = site.restarts();
+            // Their answers do not matter any more.
+            drop(inbox.committed().await);
             inbox.open_again();
         }
         let turned = inbox.turn().await;
@@ -109,6 +110,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         }
         site.tally.inbox_parked.store(false, Ordering::SeqCst);
     }
+    drop(inbox.committed().await);
     Ok(())
 }
 
@@ -117,8 +119,9 @@ struct Inbox {
     book: Book,
     /// Everything up to here has been stepped.
     after: Option<Seq>,
-    /// The entries behind it, if they were read while the commits of the round before were under way.
-    next: Vec<Opened>,
+    /// The work of the next round, where it was collected before the commits of this one were sent.
+    next: Option<Work>,
+    under_way: UnderWay,
     /// Refused commits and panics, by what they were for.
     strikes: HashMap<Cause, u32>,
     /// What cannot be processed, and why: a stored record cannot be read, the work panics, or its commits are
@@ -154,6 +157,22 @@ struct Work {
     landed: Vec<Landed>,
     due: Vec<(String, i64)>,
     entries: Vec<Opened>,
+}
+
+impl Work {
+    fn len(&self) -> usize {
+        self.landed.len() + self.due.len() + self.entries.len()
+    }
+
+    /// There is probably more.
+    fn is_full(&self) -> bool {
+        self.landed.len() == LANDED_MAX || self.due.len() >= WAKES_MAX || self.entries.len() == ENTRIES_MAX
+    }
+
+    /// Whether a step of it may read the store itself, and not only the book.
+    fn reads_store(&self) -> bool {
+        self.entries.iter().any(|(_, read)| !matches!(read, Some(Ok(read)) if read.is_of_book()))
+    }
 }
 
 /// An entry, with its content once that has been read ahead of its turn.
@@ -206,7 +225,8 @@ impl Inbox {
             book: Book::new(site.store.clone(), site.id().clone(), site.record_budget.clone()),
             site,
             after: None,
-            next: Vec::new(),
+            next: None,
+            under_way: UnderWay::default(),
             strikes: HashMap::new(),
             aside: HashMap::new(),
             doubtful: HashMap::new(),
@@ -218,10 +238,14 @@ impl Inbox {
     async fn turn(&mut self) -> Result<usize, CommitError> {
         match self.round().await {
             Ok(done) => {
-                self.book.settle();
+                self.book.end_round();
+                if self.under_way.is_none() {
+                    self.book.fit_budget();
+                }
                 Ok(done)
             }
             Err(refused) => {
+                drop(self.committed().await);
                 self.open_again();
                 self.learn(refused)
             }
@@ -232,66 +256,63 @@ impl Inbox {
     /// committed, or not finished, has left its records in the book.
     fn open_again(&mut self) {
         self.book.close();
-        (self.after, self.next) = (None, Vec::new());
+        (self.after, self.next) = (None, None);
         self.site.forget_wakes();
     }
 
     async fn round(&mut self) -> Result<usize, Refused> {
         let site = self.site.clone();
         let now = site.clock.now();
-        let mut work = self.work(now).await?;
+        let mut work = match self.next.take() {
+            Some(next) => next,
+            None => self.work(now).await?,
+        };
+        if site.stopping() {
+            (work.due, work.entries) = (Vec::new(), Vec::new());
+        }
+        if work.reads_store() {
+            self.committed().await?;
+        }
         let mut units = Vec::new();
         let stepped = self.units(&mut work, now, &mut units).await;
+        // Whatever these units build on is committed before they are sent.
+        self.committed().await?;
         if let [(cause, unit)] = &mut units[..] {
             // No other unit of the round may revoke what it adds.
             let settled = if let Cause::Landed(place) = cause { Some(*place) } else { None };
             settle::mark_first(&site, unit, settled, now);
         }
-        let commits: FuturesOrdered<_> =
-            units.into_iter().map(|(cause, unit)| finish(&site, unit, cause)).collect();
-        // As long as there are more entries than a round takes, the next are read meanwhile.
-        let is_full = work.entries.len() == ENTRIES_MAX;
-        let (committed, ()) = tokio::join!(commits.collect::<Vec<_>>(), self.read_next(is_full));
-        let mut refused = None;
-        for (cause, result) in committed {
-            match result {
-                Ok(()) => self.done(&cause, Written::Now),
-                Err(error) => {
-                    if let Cause::Landed(place) = cause {
-                        let doubt = match &error {
-                            Failure::Commit(CommitError::Conflict(_)) => Doubt::Refused,
-                            _ => Doubt::Unheard,
-                        };
-                        self.doubtful
-                            .entry(place)
-                            .and_modify(|known| *known = doubt.max(*known))
-                            .or_insert(doubt);
-                    }
-                    refused.get_or_insert(Refused::by(cause, error));
-                }
-            }
+        self.under_way.take(&site, units);
+        let goes_on = stepped.is_ok() && work.is_full() && !self.book.is_over_budget();
+        // Read before the commits are sent: a store answers in the order in which it is asked.
+        let next = if goes_on { Some(self.work(now).await) } else { None };
+        self.under_way.send().await;
+        match next {
+            Some(Ok(next)) => self.next = Some(next),
+            Some(Err(refused)) => return Err(refused),
+            None => self.committed().await?,
         }
-        refused.map_or(stepped, Err)?;
-        Ok(work.landed.len() + work.due.len() + work.entries.len())
+        stepped?;
+        Ok(work.len())
     }
 
-    /// Collects the work that is due now. A school that stops takes nothing new.
+    /// Collects the work that is due now, without what is under way, and reads what it will need. A school that stops
+    /// takes nothing new.
     async fn work(&mut self, now: At) -> Result<Work, Refused> {
         let site = self.site.clone();
-        let mut work = Work { landed: site.landings().first(LANDED_MAX), ..Work::default() };
+        let landed = site.landings().first(LANDED_MAX, self.under_way.landed());
+        let mut work = Work { landed, ..Work::default() };
         let mut ahead = Ahead::default();
         for Landed { delivery, .. } in &work.landed {
             ahead.orders.push(delivery.command.order.clone());
             ahead.clients.push(delivery.command.client.clone());
         }
-        work.entries = std::mem::take(&mut self.next);
-        if site.stopping() {
-            work.entries.clear();
-        } else {
-            wheel_feed::fill(&site).await?;
-            if work.entries.is_empty() {
-                work.entries = self.page(&mut ahead).await?;
+        if !site.stopping() {
+            if self.under_way.is_none() {
+                // The index still has the wakes that are under way.
+                wheel_feed::fill(&site).await?;
             }
+            work.entries = self.page(&mut ahead).await?;
             work.due = site.wheel_feed().advance(now.timestamp_millis(), WAKES_MAX);
         }
         work.due.iter().for_each(|(member, _)| ahead.wake(member));
@@ -300,7 +321,7 @@ impl Inbox {
     }
 
     /// The next entries, decoded; `ahead` is told what they will need.
-    async fn page(&self, ahead: &mut Ahead) -> StoreResult<Vec<Opened>> {
+    async fn page(&mut self, ahead: &mut Ahead) -> StoreResult<Vec<Opened>> {
         let entries = self.site.store.inbox(self.site.id(), self.after.clone(), ENTRIES_MAX).await?;
         let open = |entry: Entry| {
             // One that was set aside is not read again.
@@ -314,17 +335,6 @@ impl Inbox {
         Ok(entries.into_iter().map(open).collect())
     }
 
-    /// Reads the entries of the next round with all that they will need. If that fails, the next round does it.
-    async fn read_next(&mut self, is_wanted: bool) {
-        let mut ahead = Ahead::default();
-        if is_wanted
-            && let Ok(next) = self.page(&mut ahead).await
-            && self.book.read_ahead(ahead).await.is_ok()
-        {
-            self.next = next;
-        }
-    }
-
     /// Steps everything up to the first failure. Settlements come first, so that nothing they mark as being
     /// sent has been revoked by this round.
     async fn units(
@@ -334,7 +344,7 @@ impl Inbox {
         units: &mut Vec<(Cause, Unit)>,
     ) -> Result<(), Refused> {
         let site = self.site.clone();
-        let mut revoked = HashSet::new();
+        let mut revoked = self.under_way.revoked().clone();
         for landed in &work.landed {
             let cause = Cause::Landed(landed.delivery.seq);
             let settled = site.guard("settlement", Box::pin(self.settle(landed, &revoked, now))).await;
@@ -459,11 +469,6 @@ impl Inbox {
         let source = Source { raw: record.raw };
         self.merged(call, record, merged, source, now).await.map(Some)
     }
-}
-
-async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), Failure>) {
-    let done = site.guard("commit", site.commit_marking(unit)).await;
-    (cause, done.map_err(Failure::from).and_then(|done| Ok(done?)))
 }
 
 /// Postpones the wake.

@@ -2,7 +2,7 @@
 //! Each stays until it is settled, also across a restart of the inbox or the store. Enter at
 //! [`Landings::push`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use tokio::sync::oneshot;
 
@@ -48,9 +48,10 @@ impl Landings {
         written
     }
 
-    /// The oldest waiting ones.
-    pub fn first(&self, max: usize) -> Vec<Landed> {
-        self.waiting.values().take(max).map(|(landed, _)| landed.clone()).collect()
+    /// The oldest waiting ones, without those at places that are being settled.
+    pub fn first(&self, max: usize, without: &HashSet<u64>) -> Vec<Landed> {
+        let waiting = self.waiting.iter().filter(|(place, _)| !without.contains(place));
+        waiting.take(max).map(|(_, (landed, _))| landed.clone()).collect()
     }
 
     pub fn settle(&mut self, place: u64, written: Written) -> Option<CommandId> {

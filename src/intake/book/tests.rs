@@ -24,7 +24,8 @@ async fn fill(book: &mut Book, orders: std::ops::Range<usize>) {
     for n in orders {
         book.order(&order(n).id).await.expect("memory");
         book.put_order(order(n)).expect("it is new");
-        book.settle();
+        book.end_round();
+        book.fit_budget();
     }
 }
 
@@ -56,7 +57,8 @@ async fn all_books_of_an_instance_share_one_room() {
     for n in 0..200 {
         fill(&mut busy, n..n + 1).await;
         // As its owner does whenever it looks whether there is something to do.
-        idle.settle();
+        idle.end_round();
+        idle.fit_budget();
         assert!(!record_budget.is_short());
     }
     assert!(idle.held.bytes < before && busy.held.bytes > 100_000 / 3);

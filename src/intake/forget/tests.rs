@@ -148,7 +148,8 @@ async fn erased(store: &std::sync::Arc<Embedded>, school: &SchoolId, fence: &Fen
     let mut unit = erase(&mut book, &**store, school, mention, at(400)).await.expect("memory");
     loop {
         store.commit(school, fence, unit).await.expect("a unit");
-        book.settle();
+        book.end_round();
+        book.fit_budget();
         let Some(entry) = store.inbox(school, None, 1).await.expect("memory").pop() else { break };
         let Ok(Item::Scrub(rest)) = serde_json::from_slice(&entry.body) else { panic!("no scrub") };
         unit = scrub(&mut book, &**store, school, *rest, at(400)).await.expect("memory");

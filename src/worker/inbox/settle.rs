@@ -20,7 +20,7 @@ use crate::worker::site::Site;
 
 impl Inbox {
     /// `None` if the delivery is no longer in the store. `revoked` are the commands that the units of this
-    /// round revoke.
+    /// round revoke, and those of the one under way.
     pub(super) async fn settle(
         &mut self,
         landed: &Landed,

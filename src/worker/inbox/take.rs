@@ -287,6 +287,16 @@ pub(super) enum Read {
 }
 
 impl Read {
+    /// Whether its steps read nothing but the book: what commands of people and the erasure read in the store itself
+    /// has to be committed.
+    pub fn is_of_book(&self) -> bool {
+        match self {
+            Self::Request { signals, .. } => signals.is_ok(),
+            Self::Item(item) => matches!(**item, Item::Signal { .. } | Item::Event { .. }),
+            Self::Nothing | Self::Unreadable(_) => false,
+        }
+    }
+
     /// Adds the records that processing it will need.
     pub fn needs(&self, ahead: &mut Ahead) {
         match self {
