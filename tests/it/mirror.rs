@@ -58,7 +58,8 @@ impl Owner {
     async fn commit(&mut self, changes: Changes) {
         let unit = Unit { index: changes, at: at(0), ..Unit::default() };
         assert_eq!(self.store.commit(&school(), &fence(), unit).await.map(|_| ()), Ok(()));
-        self.book.settle();
+        self.book.end_round();
+        self.book.fit_budget();
     }
 
     async fn learn(&mut self, cards: &[ContactCard]) {

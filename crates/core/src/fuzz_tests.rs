@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::message::condition::{self, Facts};
+use crate::message::condition::{self, Condition, Facts};
 use crate::message::library::{Library, TextFile};
 use crate::process::Phone;
 use crate::process::calendar::Calendar;
@@ -146,10 +146,11 @@ proptest! {
     #[test]
     fn conditions_are_read_or_faulted(when in joined(&PARTS, 16), other in "\\PC{0,40}") {
         for text in [when, other] {
-            let _ = condition::holds(&text, &Facts::default());
+            let condition = Condition::new(&*text);
+            let _ = condition.holds(&Facts::default());
             let _ = condition::number(&text, Some(24_900.0));
             let _ = condition::needed(&text);
-            let _ = condition::always(&text);
+            let _ = condition.always();
             let _ = (condition::faults(&text), condition::price_faults(&text));
         }
     }

@@ -175,14 +175,14 @@ fn templates(draft: &Draft, route: &Route, findings: &mut Findings) {
 
 /// G10, G2: the expressions, which the program itself evaluates later.
 fn conditions(route: &Route, findings: &mut Findings) {
-    let when = route.when.iter().flat_map(|when| condition::faults(when));
+    let when = route.when.iter().flat_map(|when| condition::faults(when.text()));
     let price = route.price.iter().flat_map(|price| condition::price_faults(price));
     let found = when.map(|fault| ("when", fault)).chain(price.map(|fault| ("price", fault)));
     for (field, (why, allowed)) in found {
         findings.wrong.add(format!("routes.{}.{field}", route.name), why, allowed);
     }
-    let sound = route.when.as_ref().filter(|when| condition::faults(when).is_empty());
-    let (why, allowed) = match sound.and_then(|when| condition::always(when)) {
+    let sound = route.when.as_ref().filter(|when| condition::faults(when.text()).is_empty());
+    let (why, allowed) = match sound.and_then(Condition::always) {
         Some(true) => {
             ("it holds whatever the order is", "a comparison that only some orders fit, or no `when`")
         }

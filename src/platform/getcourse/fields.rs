@@ -1,6 +1,9 @@
 //! The names of GetCourse's parameters: which of them fills which of our fields. Never reads a value; the decoder
 //! does. Enter at [`FIELDS`].
 
+use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
+
 /// One field of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
@@ -82,6 +85,24 @@ pub const FIELDS: [Field; 30] = [
 pub fn folded(name: &str) -> String {
     let kept = name.trim().chars().filter(|letter| !matches!(letter, '_' | '-' | ' '));
     kept.flat_map(char::to_lowercase).collect()
+}
+
+/// The names of one of our fields as they are compared, the best first.
+pub fn names_of(field: &str) -> &'static [String] {
+    static NAMES: LazyLock<BTreeMap<&str, Vec<String>>> = LazyLock::new(|| {
+        let names = |field: &Field| {
+            std::iter::once(field.name).chain(field.synonyms.iter().copied()).map(folded).collect()
+        };
+        FIELDS.iter().map(|field| (field.name, names(field))).collect()
+    });
+    NAMES.get(field).map_or(&[], Vec::as_slice)
+}
+
+/// Whether one of our fields has this folded name.
+pub fn is_known(folded: &str) -> bool {
+    static KNOWN: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| FIELDS.iter().flat_map(|field| names_of(field.name)).map(String::as_str).collect());
+    KNOWN.contains(folded)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fields::{FIELDS, folded};
+use super::fields::{folded, is_known, names_of};
 use super::text;
 use crate::bounded::{self, EVENT, TooMuch, UNDECODED, Unread};
 use crate::platform::RawRequest;
@@ -64,27 +64,18 @@ impl Params {
         field: &'a str,
         given: &'a BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a str> + 'a {
-        let names: Vec<String> = match given.get(field) {
-            Some(name) => vec![folded(name)],
-            None => FIELDS
-                .iter()
-                .filter(|known| known.name == field)
-                .flat_map(|known| std::iter::once(known.name).chain(known.synonyms.iter().copied()))
-                .map(folded)
-                .collect(),
-        };
-        let places = names.into_iter().filter_map(|name| self.places.get(&name)).flatten();
-        places.map(|place| self.pairs[*place].1.as_str())
+        let own = given.get(field).map(|name| self.places.get(&folded(name)));
+        let names = if own.is_some() { &[] } else { names_of(field) };
+        let places = own.flatten().into_iter().chain(names.iter().filter_map(|name| self.places.get(name)));
+        places.flatten().map(|place| self.pairs[*place].1.as_str())
     }
 
     /// Names that nothing reads, also with the school's own names.
     pub fn unread(&self, given: &BTreeMap<String, String>) -> Vec<String> {
         let own = given.values().map(String::as_str);
-        let ours =
-            FIELDS.iter().flat_map(|known| std::iter::once(known.name).chain(known.synonyms.iter().copied()));
-        let read: BTreeSet<String> = ours.chain(IGNORED).chain(own).map(folded).collect();
+        let own: BTreeSet<String> = own.chain(IGNORED).map(folded).collect();
         let is_source = |name: &str| SOURCES.iter().any(|beginning| name.starts_with(beginning));
-        let unread = self.places.iter().filter(|(name, _)| !read.contains(*name));
+        let unread = self.places.iter().filter(|(name, _)| !is_known(name) && !own.contains(*name));
         let mut places: Vec<usize> = unread.flat_map(|(_, places)| places).copied().collect();
         places.sort_unstable();
         let names = places.into_iter().map(|place| &self.pairs[place].0);

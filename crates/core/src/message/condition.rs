@@ -1,6 +1,6 @@
 //! The condition of a route (G10), one expression of the template language: `offer in ['551'] and cost_sum >=
-//! 30000`. It never chooses a route. Enter at [`holds`]; [`faults`] finds what is wrong before anything is
-//! asked, [`always`] whether it decides anything, [`needed`] names its variables.
+//! 30000`. It never chooses a route. Enter at [`Condition::holds`]; [`faults`] finds what is wrong before anything is
+//! asked, [`Condition::always`] whether it decides anything, [`needed`] names the variables of an expression.
 //!
 //! An order may have several offers: `offer` is each of them in turn, and one that fits is enough. What nobody has
 //! told is unknown, and not empty: it makes the condition fail, also under `not`, and the journal says so. Told is
@@ -8,13 +8,17 @@
 //! has ordered nothing, so his texts are empty.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::value::Value;
 use minijinja::{Environment, Expression, context};
+use serde::{Deserialize, Serialize};
 
 use super::check::{self, Flaw, Kind, Names};
 use super::template::{Source, environment};
-use super::{trials, truth};
+use super::trials;
+use super::truth::{self, Truth};
 
 /// What is known of an order, or of an unknown caller, when its route is chosen.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -85,45 +89,116 @@ pub(super) const AUTHORS: [&str; 2] = ["client", "manager"];
 /// Letters of a condition.
 const LETTERS_MAX: usize = 2000;
 
-/// Whether the condition holds; otherwise why that cannot be said.
-pub fn holds(when: &str, facts: &Facts) -> Result<bool, String> {
-    let env = environment();
-    env.compile_expression(when).map_err(|error| said(&error))?;
-    let (mut failed, mut is_known) = (None, true);
-    for offer in each(&facts.offers) {
-        let mut ask = |part: &str| {
-            if needed(part).iter().any(|name| facts.is_untold(name)) {
-                return None;
+/// A condition as a school has written it, read once: every order is asked.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Condition(Arc<Parsed>);
+
+struct Parsed {
+    text: String,
+    /// The variables that it names.
+    needed: BTreeSet<String>,
+    /// Else the engine's words: it is no expression.
+    truth: Result<Truth<Question>, String>,
+}
+
+/// A part of a condition that is true or false in itself.
+struct Question {
+    needed: BTreeSet<String>,
+    expression: Result<Expression<'static, 'static>, String>,
+}
+
+static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+impl Condition {
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let question = |part: &str| Question { needed: needed(part), expression: compiled(part) };
+        let truth = compiled(&text).map(|_| truth::read(&text, &question));
+        Self(Arc::new(Parsed { needed: needed(&text), truth, text }))
+    }
+
+    /// As it is written.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The variables that it names.
+    pub fn needed(&self) -> &BTreeSet<String> {
+        &self.0.needed
+    }
+
+    /// Whether it holds; otherwise why that cannot be said.
+    pub fn holds(&self, facts: &Facts) -> Result<bool, String> {
+        let truth = self.0.truth.as_ref().map_err(Clone::clone)?;
+        let (mut failed, mut is_known) = (None, true);
+        for offer in each(&facts.offers) {
+            let mut answer = |part: &Question| {
+                if part.needed.iter().any(|name| facts.is_untold(name)) {
+                    return None;
+                }
+                let expression = part.expression.as_ref().map_err(Clone::clone);
+                let asked = expression.and_then(|one| asked(one, facts, offer).map_err(|error| said(&error)));
+                asked.map_err(|why| failed = Some(why)).ok()
+            };
+            match truth.known(&mut answer) {
+                Some(true) => return Ok(true),
+                Some(false) => {}
+                None => is_known = false,
             }
-            let asked = env.compile_expression(part).and_then(|part| asked(&part, facts, offer));
-            asked.map_err(|error| failed = Some(said(&error))).ok()
-        };
-        match truth::of(when, &mut ask) {
-            Some(true) => return Ok(true),
-            Some(false) => {}
-            None => is_known = false,
+        }
+        match is_known {
+            true => Ok(false),
+            false => Err(self.untold(facts).or(failed).unwrap_or_default()),
         }
     }
-    match is_known {
-        true => Ok(false),
-        false => Err(missing(when, facts).or(failed).unwrap_or_default()),
+
+    /// What it says of every order, if it says the same of all; `None` if it decides something, or nobody can tell.
+    pub fn always(&self) -> Option<bool> {
+        let said = trials::of(self.text(), self.needed())?.into_iter().map(|facts| self.holds(&facts).ok());
+        let said: Vec<Option<bool>> = said.collect();
+        let first = *said.iter().flatten().next()?;
+        // Of an order that lacks what it asks for it does not hold.
+        said.iter().all(|one| one.unwrap_or(false) == first).then_some(first)
+    }
+
+    /// The variables that it needs and nobody has said.
+    fn untold(&self, facts: &Facts) -> Option<String> {
+        let names = self.needed().iter().filter(|name| facts.is_untold(name));
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+}
+
+impl From<String> for Condition {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Condition> for String {
+    fn from(condition: Condition) -> Self {
+        condition.text().to_owned()
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.text(), f)
+    }
+}
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
     }
 }
 
 /// The value of an expression that has to be a number; `None` if it is not.
 pub fn number(expression: &str, cost_sum: Option<f64>) -> Option<f64> {
     let facts = Facts { cost_sum, ..Facts::default() };
-    let value = environment().compile_expression(expression).ok()?.eval(variables(&facts, "")).ok()?;
+    let value = compiled(expression).ok()?.eval(variables(&facts, "")).ok()?;
     f64::try_from(value).ok().filter(|number| number.is_finite() && *number >= 0.0)
-}
-
-/// What a condition says of every order, if it says the same of all; `None` if it decides something, or nobody can tell.
-pub fn always(when: &str) -> Option<bool> {
-    let said = trials::of(when, &needed(when))?.into_iter().map(|facts| holds(when, &facts).ok());
-    let said: Vec<Option<bool>> = said.collect();
-    let first = *said.iter().flatten().next()?;
-    // Of an order that lacks what it asks for it does not hold.
-    said.iter().all(|one| one.unwrap_or(false) == first).then_some(first)
 }
 
 /// A line of ours as calls tell it: `+74955550000`; a trunk keeps its name.
@@ -149,11 +224,14 @@ pub fn price_faults(price: &str) -> Vec<(String, String)> {
     }
 }
 
-/// The variables that a condition names: `source.utm_medium`, `groups`. Empty if it cannot be read.
-pub fn needed(when: &str) -> BTreeSet<String> {
-    let env = environment();
-    let found = env.compile_expression(when).map(|expression| expression.undeclared_variables(true));
+/// The variables that an expression names: `source.utm_medium`, `groups`. Empty if it cannot be read.
+pub fn needed(expression: &str) -> BTreeSet<String> {
+    let found = compiled(expression).map(|expression| expression.undeclared_variables(true));
     found.unwrap_or_default().into_iter().collect()
+}
+
+fn compiled(expression: &str) -> Result<Expression<'static, 'static>, String> {
+    ENGINE.compile_expression_owned(expression.to_owned()).map_err(|error| said(&error))
 }
 
 /// What `offer` is in turn; an order without offers is asked about once.
@@ -180,12 +258,6 @@ fn variables(facts: &Facts, offer: &str) -> Value {
     }
 }
 
-/// The variable that the condition needs and nobody has said.
-fn missing(when: &str, facts: &Facts) -> Option<String> {
-    let names: Vec<String> = needed(when).into_iter().filter(|name| facts.is_untold(name)).collect();
-    (!names.is_empty()).then(|| names.join(", "))
-}
-
 fn faults_of(
     source: &str,
     names: &Names,
@@ -195,8 +267,7 @@ fn faults_of(
     if source.chars().count() > LETTERS_MAX {
         return vec![("too long".to_owned(), format!("at most {LETTERS_MAX} letters"))];
     }
-    let env: Environment<'_> = environment();
-    let expression = match env.compile_expression(source) {
+    let expression = match ENGINE.compile_expression(source) {
         Ok(expression) => expression,
         Err(error) => {
             let hint = if has_lone_sign(source) { "`==` compares, `=` does not: " } else { "" };
@@ -204,7 +275,7 @@ fn faults_of(
         }
     };
     // A template around it is walked like any other.
-    let found = check::faults(&env, &format!("{{{{ {source} }}}}"), names);
+    let found = check::faults(&ENGINE, &format!("{{{{ {source} }}}}"), names);
     if !found.is_empty() {
         return found.into_iter().map(|Flaw { wrong, allowed, .. }| (wrong, allowed)).collect();
     }
@@ -303,11 +374,11 @@ mod tests {
             // One offer that fits needs nothing else.
             ("offer == '77' or 'vip' in tags", Ok(true)),
         ] {
-            assert_eq!(holds(when, &order()), expected, "{when}");
+            assert_eq!(Condition::new(when).holds(&order()), expected, "{when}");
         }
         let unknown = Facts { cost_sum: None, ..order() };
-        assert_eq!(holds("cost_sum >= 1", &unknown), Err("cost_sum".to_owned()));
-        assert_eq!(holds("line == '+74955550100'", &Facts::default()), Ok(false));
+        assert_eq!(Condition::new("cost_sum >= 1").holds(&unknown), Err("cost_sum".to_owned()));
+        assert_eq!(Condition::new("line == '+74955550100'").holds(&Facts::default()), Ok(false));
         for (when, unknown) in [
             ("offer != '77'", "offer"),
             ("'77' not in offers", "offers"),
@@ -315,12 +386,12 @@ mod tests {
             ("source.utm_medium != 'cpc'", "source.utm_medium"),
             ("not source['utm_medium']", "source"),
         ] {
-            assert_eq!(holds(when, &Facts::default()), Err(unknown.to_owned()), "{when}");
+            assert_eq!(Condition::new(when).holds(&Facts::default()), Err(unknown.to_owned()), "{when}");
         }
         // A caller has ordered nothing.
         let caller = Facts { line: "+74955550100".to_owned(), ..Facts::default() };
         assert_eq!(
-            holds("line == '+74955550100' and not source.promocode and offer == ''", &caller),
+            Condition::new("line == '+74955550100' and not source.promocode and offer == ''").holds(&caller),
             Ok(true)
         );
     }
@@ -390,7 +461,7 @@ mod tests {
             "offer != '1' or cost_sum != 5 or offer == '1'",
             "'a' in tags or 'a' not in tags",
         ] {
-            assert_eq!(always(when), Some(true), "{when}");
+            assert_eq!(Condition::new(when).always(), Some(true), "{when}");
         }
         for when in [
             "offer == '1' and offer == '2'",
@@ -400,7 +471,7 @@ mod tests {
             "source.utm_medium == 'cpc' and source.utm_medium == 'CPC'",
             "source.city | lower == 'Тверь'",
         ] {
-            assert_eq!(always(when), Some(false), "{when}");
+            assert_eq!(Condition::new(when).always(), Some(false), "{when}");
         }
         for when in [
             "offer in ['5512874'] and source.utm_medium == 'cpc' and cost_sum >= 30000",
@@ -421,7 +492,7 @@ mod tests {
             "source",
             "not (",
         ] {
-            assert_eq!(always(when), None, "{when}");
+            assert_eq!(Condition::new(when).always(), None, "{when}");
         }
     }
 

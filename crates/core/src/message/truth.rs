@@ -1,43 +1,68 @@
 //! Whether a condition holds where not everything is known: one alternative that holds is enough, wherever it stands,
-//! and so is one part of an `and` that does not. Never asks for a variable itself. Enter at [`of`].
+//! and so is one part of an `and` that does not. Never asks for a variable itself. Enter at [`read`].
 
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
 type Word<'a> = (Token<'a>, Span);
 
-/// Whether the expression is true, if what is known is enough to say so. `ask` tells it of a part without `and`, `or`
-/// and `not`, as it is written.
-pub(super) fn of(expression: &str, ask: &mut dyn FnMut(&str) -> Option<bool>) -> Option<bool> {
-    let words: Result<Vec<Word<'_>>, _> = tokenize(expression, true, SyntaxConfig::default()).collect();
-    weigh(&words.ok()?, expression, ask)
+/// An expression by its `and`, `or` and `not`; `Q` stands for the questions that are left.
+#[derive(Debug, Clone)]
+pub(super) enum Truth<Q> {
+    /// One of these is so.
+    Any(Vec<Truth<Q>>),
+    /// All of these are so.
+    All(Vec<Truth<Q>>),
+    Not(Box<Truth<Q>>),
+    Ask(Q),
+    Unknown,
 }
 
-fn weigh(words: &[Word<'_>], whole: &str, ask: &mut dyn FnMut(&str) -> Option<bool>) -> Option<bool> {
-    let is_choice = has(words, "if");
-    // The side that decides alone: a true one of an `or`, a false one of an `and`.
-    for (joint, decides) in [("or", true), ("and", false)] {
-        if !is_choice && has(words, joint) {
-            let sides = split(words, joint).map(|side| weigh(side, whole, ask)).collect::<Vec<_>>();
-            return match sides.contains(&Some(decides)) {
-                true => Some(decides),
-                false if sides.contains(&None) => None,
-                false => Some(!decides),
-            };
+/// Reads an expression; `ask` makes a question of a part without `and`, `or` and `not`, as it is written.
+pub(super) fn read<Q>(expression: &str, ask: &dyn Fn(&str) -> Q) -> Truth<Q> {
+    let words: Result<Vec<Word<'_>>, _> = tokenize(expression, true, SyntaxConfig::default()).collect();
+    words.map_or(Truth::Unknown, |words| part(&words, expression, ask))
+}
+
+impl<Q> Truth<Q> {
+    /// Whether it is so, if what is known is enough to say that.
+    pub fn known(&self, answer: &mut dyn FnMut(&Q) -> Option<bool>) -> Option<bool> {
+        // The side that decides alone: a true one of an `or`, a false one of an `and`.
+        let (sides, decides) = match self {
+            Self::Any(sides) => (sides, true),
+            Self::All(sides) => (sides, false),
+            Self::Not(inside) => return inside.known(answer).map(|known| !known),
+            Self::Ask(question) => return answer(question),
+            Self::Unknown => return None,
+        };
+        let said: Vec<_> = sides.iter().map(|side| side.known(answer)).collect();
+        match said.contains(&Some(decides)) {
+            true => Some(decides),
+            false if said.contains(&None) => None,
+            false => Some(!decides),
         }
     }
+}
+
+fn part<Q>(words: &[Word<'_>], whole: &str, ask: &dyn Fn(&str) -> Q) -> Truth<Q> {
+    let is_choice = has(words, "if");
+    let sides = |joint| split(words, joint).map(|side| part(side, whole, ask)).collect();
     match words {
-        [(Token::Ident("not"), _), rest @ ..] if !is_choice => weigh(rest, whole, ask).map(|known| !known),
+        _ if !is_choice && has(words, "or") => Truth::Any(sides("or")),
+        _ if !is_choice && has(words, "and") => Truth::All(sides("and")),
+        [(Token::Ident("not"), _), rest @ ..] if !is_choice => Truth::Not(Box::new(part(rest, whole, ask))),
         [(Token::ParenOpen, _), inside @ .., (Token::ParenClose, _)]
             if is_closed(inside) && !is_tuple(inside) =>
         {
-            weigh(inside, whole, ask)
+            part(inside, whole, ask)
         }
         [(_, first), ..] => {
             let last = words.last().map_or(first, |(_, last)| last);
-            ask(whole.get(first.start_offset as usize..last.end_offset as usize)?)
+            whole
+                .get(first.start_offset as usize..last.end_offset as usize)
+                .map_or(Truth::Unknown, |part| Truth::Ask(ask(part)))
         }
-        [] => None,
+        [] => Truth::Unknown,
     }
 }
 
@@ -121,7 +146,7 @@ mod tests {
             let needs = |part: &str| {
                 env.compile_expression(part).map(|part| part.undeclared_variables(false)).unwrap_or_default()
             };
-            let said = of(&text, &mut |part| {
+            let said = read(&text, &str::to_owned).known(&mut |part| {
                 let is_known = needs(part).iter().all(|name| known.contains_key(name.as_str()));
                 is_known.then(|| eval(part, &known).expect("it is an expression"))
             });

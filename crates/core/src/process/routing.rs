@@ -8,7 +8,7 @@ use super::case::Order;
 use super::definition::{Assign, Figures, Process, Route};
 use super::event::{Author, OrderFacts};
 use super::value::*;
-use crate::message::condition::{self, Facts};
+use crate::message::condition::{self, Condition, Facts};
 use crate::message::library::Library;
 use crate::message::phrase::{Phrase, routes};
 use crate::mutant::cut;
@@ -53,11 +53,11 @@ fn fits(route: &Route, facts: &Facts) -> Result<Option<Phrase>, String> {
         return if unknown { Err("offers".to_owned()) } else { Ok(None) };
     }
     let Some(when) = &route.when else { return Ok(short) };
-    let holds = match condition::holds(when, facts) {
+    let holds = match when.holds(facts) {
         Err(_) if !is_order => false,
         holds => holds? && !cut("G10.when"),
     };
-    Ok(holds.then(|| routes::by_condition(name, when.as_str())))
+    Ok(holds.then(|| routes::by_condition(name, when.text())))
 }
 
 fn short_offer<'r>(route: &'r Route, facts: &Facts) -> Option<&'r str> {
@@ -75,8 +75,7 @@ impl Process {
     pub fn takes_callers_of(&self, line: &str) -> bool {
         let facts = Facts { line: line.to_owned(), ..Facts::default() };
         let asks_for_line = |route: &Route| {
-            let condition = route.when.as_deref().unwrap_or_default();
-            route.line.is_some() || condition::needed(condition).contains("line")
+            route.line.is_some() || route.when.iter().any(|when| when.needed().contains("line"))
         };
         let mut routes = self.routes.iter().filter(|route| asks_for_line(route));
         routes.any(|route| matches!(fits(route, &facts), Ok(Some(_))))
@@ -97,9 +96,9 @@ pub fn needed(routes: &[Route], figures: &Figures, texts: &Library) -> BTreeMap<
         if !route.offers.is_empty() {
             add("offers", &key("offers"));
         }
-        for expression in route.when.iter().chain(&route.price) {
-            condition::needed(expression).iter().for_each(|name| add(name, &key("when")));
-        }
+        let named = route.when.iter().flat_map(|when| when.needed().clone());
+        let named = named.chain(route.price.iter().flat_map(|price| condition::needed(price)));
+        named.for_each(|name| add(&name, &key("when")));
         let templates =
             [("fields", &route.fields), ("contact_fields", &route.contact_fields), ("set", &route.set)];
         let templates = templates.into_iter().flat_map(|(table, all)| {
@@ -137,8 +136,8 @@ fn decisive(process: &Process) -> BTreeSet<String> {
         if by_product || !route.offers.is_empty() {
             facts.insert("offers".to_owned());
         }
-        let asked = route.when.iter().flat_map(|when| condition::needed(when));
-        facts.extend(asked.filter_map(|name| name_of_fact(&name).map(str::to_owned)));
+        let asked = route.when.iter().flat_map(Condition::needed);
+        facts.extend(asked.filter_map(|name| name_of_fact(name).map(str::to_owned)));
     }
     facts
 }

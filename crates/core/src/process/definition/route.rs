@@ -8,6 +8,7 @@ use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::super::value::*;
+use crate::message::condition::Condition;
 
 /// The settings for orders of one kind, or for the unknown callers of a line (G1–G7).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub struct Route {
     #[serde(skip_deserializing)]
     pub name: String,
     /// A condition in the language of templates (G10): see `message::condition`.
-    pub when: Option<String>,
+    pub when: Option<Condition>,
     /// Short for a condition on offers: one of these ids.
     pub offers: Vec<String>,
     /// Short for a condition on the line: its unknown callers get this route (L8).
