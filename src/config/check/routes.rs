@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::OF_ANSWERS;
 use super::{Draft, Findings};
-use crate::message::condition;
+use crate::message::condition::{self, Condition};
 use crate::platform::check::repeated;
 use crate::problem::nearest;
 use crate::process::definition::{Assign, Route};
