@@ -276,8 +276,7 @@ fn ask_person(d: &mut Decision, known: &Client, facts: &ClientFacts) -> bool {
 /// GetCourse confirms it, or people do.
 fn settle_unconfirmed(d: &mut Decision, facts: &ClientFacts) {
     let is_asked = facts.read && facts.gc_user.is_some();
-    let can_ask = d.process.reads_orders && d.case.order.gc_id.is_some();
-    if is_asked || !can_ask {
+    if is_asked || !d.can_read() {
         tell_unconfirmed(d);
     }
 }
