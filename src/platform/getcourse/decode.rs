@@ -78,6 +78,7 @@ impl Reading<'_> {
             source: self.source(),
             confirmed: self.confirmed,
             trusted: false,
+            told_at: None,
             unusable: is_unread.then_some(Unusable::Paid).into_iter().collect(),
             client: self.client(&mut unclear),
         };

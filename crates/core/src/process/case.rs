@@ -97,6 +97,9 @@ pub struct Order {
     pub cost: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
+    /// When that sum was told or read: an older report takes none of it back (L16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<At>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -241,6 +244,7 @@ impl Order {
             positions: None,
             cost: None,
             paid: None,
+            paid_at: None,
             left: None,
             payment_link: None,
             doubted: None,

@@ -378,6 +378,7 @@ phrases! {
         /// Nobody is asked.
         noted(less: Words);
         being_read;
+        older;
         maybe;
         asked_again;
         back;

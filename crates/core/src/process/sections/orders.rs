@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::message::phrase::{arrival, crm, orders, payment};
+use crate::message::phrase::{arrival, crm, orders, payment, refund};
 use crate::mutant::cut;
 use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
@@ -88,6 +88,7 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
 fn compare(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.is_unseen();
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
+    let facts = &without_older(d, facts.clone());
     learn(&mut d.case.order, facts);
     check_link(d, facts, &before);
     let unusable = new_unusable(d, facts);
@@ -107,12 +108,12 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
         was.worth = money::worth(&d.case.order).cloned();
         d.request(Request::Arrive { manager: facts.manager.clone(), payment_state });
         d.request(Request::Settle { payment_state, before: was });
-        sum_changed(d, &before);
+        sum_changed(d, facts, &before);
         tell_unusable(d, &unusable);
         return;
     }
     d.request(Request::Settle { payment_state, before: was });
-    sum_changed(d, &before);
+    sum_changed(d, facts, &before);
     tell_unusable(d, &unusable);
     if !d.case.order.is_open() {
         // What comes with the payment belongs on the person's card, too.
@@ -151,6 +152,19 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
     }
 }
 
+/// L16: where a report is not read back, one that is older than the known money takes none of it back: it was submitted
+/// again after a loss, or came late.
+fn without_older(d: &mut Decision, mut facts: OrderFacts) -> OrderFacts {
+    let order = &d.case.order;
+    let is_older = facts.told_at.zip(order.paid_at).is_some_and(|(told, known)| told < known);
+    let is_believed = facts.trusted || !d.can_read();
+    if is_older && is_believed && money::is_doubtful(order, &facts) && !cut("L16.older") {
+        (facts.paid, facts.left, facts.status) = (None, None, None);
+        d.say("L16", refund::older());
+    }
+    facts
+}
+
 /// F105: a link that leads away from the school is not taken in: a letter would ask to pay there.
 fn check_link(d: &mut Decision, facts: &OrderFacts, before: &Order) {
     if facts.payment_link.as_ref().is_none_or(|link| d.may_link(link)) {
@@ -182,7 +196,10 @@ fn tell_unusable(d: &mut Decision, news: &[Unusable]) {
     }
 }
 
-fn sum_changed(d: &mut Decision, before: &Order) {
+fn sum_changed(d: &mut Decision, facts: &OrderFacts, before: &Order) {
+    if d.case.order.paid != before.paid {
+        d.case.order.paid_at = facts.told_at.or(Some(d.now));
+    }
     let by = money::minor(&d.case.order.paid) - money::minor(&before.paid);
     if by != 0 && money::are_like(&d.case.order.paid, &before.paid) {
         d.request(Request::SumChanged { by });
