@@ -321,7 +321,7 @@ fn requests() -> Vec<Request> {
         payment_states.map(|payment_state| Request::Settle { payment_state, before: before.clone() });
     let mut requests = vec![
         Request::AskFacts,
-        Request::Arrive { manager: None, payment_state: PaymentState::Unpaid },
+        Request::Arrive { manager: None, payment_state: PaymentState::Unpaid, sure: true },
         Request::ArriveByCall { line: None },
         Request::MadeByManager,
         Request::ReadFirst { facts: Box::default() },
@@ -332,7 +332,7 @@ fn requests() -> Vec<Request> {
         Request::PauseAgain,
         Request::Reroute { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
         Request::Confirm,
-        Request::Fold,
+        Request::Fold { sure: true },
         Request::DoubleByWord,
         Request::Told { told: ToldPayment { paid: None, status: None } },
         Request::Doubt { said: Doubted { paid: None, status: None }, trusted: false },

@@ -233,6 +233,7 @@ phrases! {
         our_failure;
     }
     doubles {
+        maybe;
         folding;
         double(number: Words);
         twice;
@@ -300,6 +301,8 @@ phrases! {
     }
     orders {
         strange_link;
+        end_is_read;
+        sum_is_read;
         closed;
         nothing_new;
         client_nothing_new;

@@ -70,7 +70,7 @@ fn moves_on(request: &Request) -> bool {
             | Restore
     );
     let phone = matches!(request, AskPhone { .. } | NumberArrived | WrongNumber { .. });
-    let ends = matches!(request, Refuse { .. } | LostInCrm { .. } | EndOutside | Fold | DoubleByWord);
+    let ends = matches!(request, Refuse { .. } | LostInCrm { .. } | EndOutside | Fold { .. } | DoubleByWord);
     calls || words || phone || ends || matches!(request, Confirm)
 }
 
