@@ -92,6 +92,7 @@ impl Broom {
             pipeline: _,
             confirmed: _,
             trusted: _,
+            told_at: _,
             unusable: _,
         } = &mut seen.facts;
         self.optional("order_id", gc_id, ID_MAX);

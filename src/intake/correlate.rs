@@ -11,6 +11,7 @@ use super::typed_in_crm;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
+use crate::process::definition::named;
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange, Unusable};
 use crate::process::{
     At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, ReadBack,
@@ -420,7 +421,7 @@ fn manager(school: &School, id: Option<u64>, email: Option<&str>, name: Option<&
         let email = email?;
         roster.iter().find(|manager| manager.email.as_deref().is_some_and(|known| same(known, email)))
     };
-    let by_name = || roster.iter().find(|manager| name.is_some_and(|name| same(&manager.name, name)));
+    let by_name = || name.and_then(|name| named(roster, name));
     by_id.or_else(by_email).or_else(by_name).map(|manager| manager.id.clone())
 }
 

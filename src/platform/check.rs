@@ -128,7 +128,8 @@ pub fn host_fault(host: &str) -> Option<String> {
 
 /// Whether others reach the bridge at this address.
 pub fn is_public(address: &str) -> bool {
-    address.starts_with("https://") && address_fault(address).is_none() && !is_loopback(address)
+    let is_https = Url::parse(address).is_ok_and(|url| url.scheme() == "https");
+    is_https && address_fault(address).is_none() && !is_loopback(address)
 }
 
 /// Whether this address leads to this machine.

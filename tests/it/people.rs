@@ -196,6 +196,32 @@ async fn a_report_gives_a_known_client_no_other_address() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
+/// F104: with the keys, a forged end or sum is read in GetCourse first, and loses nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_end_or_sum_changes_no_lead() {
+    let bench = bench(StoreKind::Embedded).await;
+    let bridge = bench.start().await;
+    tell(&bench, 0).await;
+    everything_stands(&bench, 1).await;
+    bridge.settled().await;
+    let lead = || bench.world().leads().map(|lead| (lead.status_id, lead.price)).collect::<Vec<_>>();
+    let before = lead();
+    let own = FIRST.to_string();
+    for fields in [[("status", "Отменен"), ("cost", "38500")], [("status", "Новый"), ("cost", "1")]]
+    {
+        let fields = [("order_id", own.as_str())].into_iter().chain(fields).collect::<Vec<_>>();
+        let url = format!("{}?{}", bench.hook("getcourse", "order-status"), form(&fields));
+        assert_eq!(send("GET", &url, "", "").await.expect("an answer").status, 200, "{url}");
+        bridge.settled().await;
+    }
+    let kept = export(&bench, 0).await;
+    let journal = kept["orders"][0]["journal"].to_string();
+    told("Сообщают об отмене заказа", &journal);
+    told("Сообщают о другой сумме", &journal);
+    assert_eq!(lead(), before);
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
 /// Q4: a number alone made an order a client's. It is told, and undone by a command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_that_a_number_joined_is_set_apart_by_a_command() {

@@ -270,6 +270,8 @@ async fn the_manager_of_an_order_is_known_by_id_then_address_then_name() {
         (Some(1), Some(" Pavel@Rost.Example "), Some("Ольга Лебедева"), Some("pavel")),
         (None, Some("other@rost.example"), Some("ольга лебедева"), Some("olga")),
         (None, None, Some("Ольга"), None),
+        (None, None, Some(" Лебедева  Ольга "), Some("olga")),
+        (None, None, Some("Лебедева Ольга Ольга"), None),
         (None, None, None, None),
     ] {
         let seen = SeenOrder {

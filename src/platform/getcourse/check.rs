@@ -53,8 +53,9 @@ const SHARED: [&str; 3] = ["getcourse.ru", "getcourse.io", "gcfiles.net"];
 /// F105: each entry is a host that is the school's alone.
 fn link_hosts(settings: &Settings, findings: &mut Findings) {
     for host in &settings.link_hosts {
-        let bare = host.trim().trim_start_matches("https://").trim_start_matches("http://");
-        let bare = bare.split(['/', ':']).next().unwrap_or_default().trim_start_matches("*.").to_lowercase();
+        let lower = host.trim().to_lowercase();
+        let bare = lower.trim_start_matches("https://").trim_start_matches("http://");
+        let bare = bare.split(['/', ':']).next().unwrap_or_default().trim_start_matches("*.").to_owned();
         let is_host = |host: &str| host.contains('.') && check::host_fault(host).is_none();
         if SHARED.contains(&bare.as_str()) {
             let allowed = "the school's own name, \"school.getcourse.ru\"";

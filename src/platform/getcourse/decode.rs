@@ -11,6 +11,7 @@ use crate::bounded::{self, REQUEST};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
 use crate::process::event::{Author, ClientFacts, OrderFacts, Unusable};
+use crate::process::payment_link::is_web;
 use crate::process::{Money, Phone, Status};
 use crate::signal::{SeenOrder, Signal};
 
@@ -71,12 +72,13 @@ impl Reading<'_> {
             cost: sums.cost,
             paid: sums.paid,
             left: sums.left,
-            payment_link: self.value("payment_link").filter(|link| link.starts_with("http")),
+            payment_link: self.value("payment_link").filter(|link| is_web(link)),
             manager: None,
             pipeline: None,
             source: self.source(),
             confirmed: self.confirmed,
             trusted: false,
+            told_at: None,
             unusable: is_unread.then_some(Unusable::Paid).into_iter().collect(),
             client: self.client(&mut unclear),
         };
@@ -110,9 +112,11 @@ impl Reading<'_> {
         Sums { cost: money(cost), paid: money(paid), left: money(left) }
     }
 
-    /// The first spelling of an amount that is understood; if there is none, the field is listed as unclear.
+    /// The first spelling of an amount that is understood; if there is none, the field is listed as unclear. A word that
+    /// says that there is none is no amount.
     fn amount(&self, field: &'static str, unclear: &mut Vec<String>) -> Option<Amount> {
-        let read: Vec<_> = self.texts(field).map(|text| money::from_text(&text)).collect();
+        let told = self.texts(field).filter(|text| !money::is_none(text));
+        let read: Vec<_> = told.map(|text| money::from_text(&text)).collect();
         let Some(amount) = read.iter().flatten().next() else {
             if !read.is_empty() {
                 unclear.push(field.to_owned());

@@ -66,6 +66,13 @@ pub fn from_text(text: &str) -> Result<Amount, NotMoney> {
     Ok(Amount { minor: sign * minor, currency })
 }
 
+/// `нет`, `—`: a field that was filled in to say that there is no amount. Zero is one.
+pub fn is_none(text: &str) -> bool {
+    let text = text.trim().trim_end_matches('.').to_lowercase();
+    ["нет", "no", "n/a", "н/д", "не оплачен", "не оплачено"].contains(&&*text)
+        || (!text.is_empty() && text.chars().all(|c| "-−–—".contains(c)))
+}
+
 /// A JSON number: its point is always the decimal mark. Rounded to minor units.
 pub fn from_number(number: f64) -> Result<i64, NotMoney> {
     let minor = (number * 100.0).round();
@@ -231,6 +238,24 @@ mod tests {
             "26 600 руб. 500 коп.",
         ] {
             assert_eq!(from_text(text), Err(NotMoney), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_for_nothing_is_no_amount() {
+        for (text, want) in [
+            ("нет", true),
+            ("Нет.", true),
+            ("—", true),
+            ("–", true),
+            ("--", true),
+            ("Не оплачено", true),
+            ("0", false),
+            ("", false),
+            ("нет данных о 500", false),
+            ("-5", false),
+        ] {
+            assert_eq!(is_none(text), want, "{text:?}");
         }
     }
 

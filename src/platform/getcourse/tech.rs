@@ -12,6 +12,7 @@ use crate::bounded::{self, EVENT, Unread};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
 use crate::process::event::{ClientFacts, OrderFacts, Unusable};
+use crate::process::payment_link::is_web;
 use crate::process::{At, Money, Phone, Status};
 use crate::signal::{SeenOrder, Signal};
 
@@ -105,7 +106,7 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
         positions: text_or_number(field(deal, "title")).map(|text| decode::positions(&text)),
         cost,
         paid,
-        payment_link: text_or_number(field(deal, "payment_link")).filter(|link| link.starts_with("http")),
+        payment_link: text_or_number(field(deal, "payment_link")).filter(|link| is_web(link)),
         unusable: is_unread.then_some(Unusable::Paid).into_iter().collect(),
         client: ClientFacts { gc_user: buyer, ..ClientFacts::default() },
         ..OrderFacts::default()
@@ -193,7 +194,7 @@ fn amount(value: &Value, name: &str, unclear: &mut Vec<String>) -> Option<Amount
         Value::Null => return None,
         Value::Number(number) => number.as_f64().ok_or(money::NotMoney).and_then(plain_number),
         Value::String(raw) => {
-            let raw = text::clean(raw)?;
+            let raw = text::clean(raw).filter(|raw| !money::is_none(raw))?;
             // `38500.0000`: in this API a point is always the decimal mark.
             let plain = raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
             match raw.parse::<f64>() {

@@ -138,7 +138,13 @@ impl Inbox {
                 self.site.tally.unread.note_lacks(self.site.id(), &envelope.platform, &lacks);
             }
         }
-        decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))
+        let mut signals = decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))?;
+        for signal in signals.iter_mut().filter(|_| !envelope.found) {
+            if let Signal::OrderSeen(seen) = signal {
+                seen.facts.told_at = Some(envelope.at);
+            }
+        }
+        Ok(signals)
     }
 
     /// If an entry fails as a whole, its signals become entries of their own, so that only the faulty one

@@ -85,6 +85,8 @@ struct ShortOrder {
     confirmed: toml::Value,
     /// Confirmed by the school's setting alone.
     trusted: toml::Value,
+    /// When the report was received.
+    told_at: Option<String>,
     unusable: BTreeSet<Unusable>,
     name: Option<String>,
     phone: Option<String>,
@@ -116,6 +118,7 @@ impl Default for ShortOrder {
             source: BTreeMap::new(),
             confirmed: toml::Value::Boolean(true),
             trusted: toml::Value::Boolean(false),
+            told_at: None,
             unusable: BTreeSet::new(),
             name: Some("Мария".to_owned()),
             phone: Some("8 900 555-01-01".to_owned()),
@@ -165,6 +168,7 @@ impl ShortOrder {
             source: self.source,
             confirmed: self.confirmed.as_bool().unwrap_or(true),
             trusted: self.trusted.as_bool().unwrap_or(false),
+            told_at: self.told_at.as_deref().map(time).transpose()?,
             unusable: self.unusable,
             client: person.facts(),
         })

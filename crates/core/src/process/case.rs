@@ -14,7 +14,9 @@ use crate::message::text::TextId;
 pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
 pub use super::meters::Meters;
-pub use super::open::{CallStart, Former, NextShown, OwnMove, Pending, Refused, Task, TaskSaid, UnderWay};
+pub use super::open::{
+    CallStart, Doubted, Former, NextShown, OwnMove, Pending, Refused, Task, TaskSaid, ToldChange, UnderWay,
+};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +99,9 @@ pub struct Order {
     pub cost: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
+    /// When that sum was told or read: an older report takes none of it back (L16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<At>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +109,12 @@ pub struct Order {
     /// An unconfirmed report of a smaller sum, which is being read back (L16).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubted: Option<Doubted>,
+    /// What only a report tells, and is being read (L6, G2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_change: Option<ToldChange>,
+    /// A report alone says that it is the older one of two: it is being read before the younger is folded (L7).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fold_waits: bool,
     /// What people were told of, once, because nobody can use it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unusable: BTreeSet<Unusable>,
@@ -241,9 +252,12 @@ impl Order {
             positions: None,
             cost: None,
             paid: None,
+            paid_at: None,
             left: None,
             payment_link: None,
             doubted: None,
+            told_change: None,
+            fold_waits: false,
             unusable: BTreeSet::new(),
             was_refunded: false,
             sum_change: None,
@@ -373,15 +387,6 @@ impl Order {
     pub fn call_is_ahead(&self) -> bool {
         *self.state() == Wait::Dialling && self.round.planned && self.call_task().is_some()
     }
-}
-
-/// An unconfirmed report of a refund: the same one is read back once (L16).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Doubted {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paid: Option<Money>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
 }
 
 fn is_zero(n: &u32) -> bool {

@@ -135,6 +135,23 @@ pub struct Manager {
     pub extension: Option<String>,
 }
 
+/// The manager whom a platform names: as the file writes him, else the only one of the same words, in any order and with
+/// «ё» or «е».
+pub fn named<'a>(roster: &'a [Manager], name: &str) -> Option<&'a Manager> {
+    let plain = |name: &str| name.trim().to_lowercase();
+    let words = |name: &str| {
+        let plain = plain(name).replace('\u{451}', "\u{435}");
+        let mut words: Vec<String> = plain.split_whitespace().map(str::to_owned).collect();
+        words.sort_unstable();
+        words
+    };
+    let as_written = roster.iter().find(|manager| plain(&manager.name) == plain(name));
+    as_written.or_else(|| {
+        let mut alike = roster.iter().filter(|manager| words(&manager.name) == words(name));
+        alike.next().filter(|_| alike.next().is_none())
+    })
+}
+
 fn no_manager() -> ManagerId {
     ManagerId(String::new())
 }
@@ -420,5 +437,38 @@ pub struct Feed {
 impl Default for Feed {
     fn default() -> Self {
         Self { calls: true, notes: true, comments: true, forward_only: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_managers_in_any_order_of_its_words() {
+        let manager = |id: &str, name: &str| {
+            let written = serde_json::json!({ "name": name });
+            Manager { id: id.into(), ..serde_json::from_value(written).expect("a manager") }
+        };
+        let roster = [
+            manager("pavel", "Павел Орлов"),
+            manager("semyon", "Семён Пчёлкин"),
+            manager("anna", "Анна Лев"),
+            manager("lev", "Лев Анна"),
+        ];
+        for (name, want) in [
+            ("павел орлов", Some("pavel")),
+            ("Орлов Павел", Some("pavel")),
+            (" Орлов\u{a0} Павел ", Some("pavel")),
+            ("Пчелкин Семен", Some("semyon")),
+            // Two of the same words: only as one of them is written.
+            ("Лев Анна", Some("lev")),
+            ("Анна  Лев", None),
+            ("Орлов", None),
+            ("Павел Павел Орлов", None),
+            ("", None),
+        ] {
+            assert_eq!(named(&roster, name).map(|manager| manager.id.as_str()), want, "{name}");
+        }
     }
 }

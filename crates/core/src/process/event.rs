@@ -116,6 +116,9 @@ pub struct OrderFacts {
     /// Confirmed by the school's setting alone: a smaller sum or a refund is then only a hint (L16).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub trusted: bool,
+    /// When a report of it was received; absent if it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<At>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unusable: BTreeSet<Unusable>,
     pub client: ClientFacts,

@@ -19,7 +19,8 @@ pub(super) fn words(d: &Decision) -> Option<(Phrase, At)> {
     if let Some(held) = order.held() {
         // Most payments are confirmed within seconds.
         let at = order.timers.at(Timer::ConfirmPayment).filter(|_| held.asked > 0)?;
-        return Some((next::payment_checked(), at));
+        let is_for_head = held.told.is_some() || !d.process.reads_orders;
+        return Some((if is_for_head { next::payment_by_head() } else { next::payment_checked() }, at));
     }
     Some(match order.state() {
         Wait::Pause => {
@@ -41,7 +42,8 @@ pub(super) fn words(d: &Decision) -> Option<(Phrase, At)> {
             (next::part(due), due)
         }
         Wait::FollowUp(date) if date.what == FollowUpKind::CheckPayment => {
-            (next::payment_checked(), d.at(Timer::FollowUp)?)
+            let what = if d.can_read() { next::payment_checked() } else { next::payment_awaited() };
+            (what, d.at(Timer::FollowUp)?)
         }
         Wait::FollowUp(date) => {
             let at = date.until.or(d.at(Timer::FollowUp))?;

@@ -1,11 +1,17 @@
 //! Where a link of a letter may lead: only to hosts of the school (F105). Reads an address as browsers do and takes none
-//! that can be read in two ways. Enter at [`is_allowed`].
+//! that can be read in two ways. Enter at [`is_allowed`] and [`is_web`].
 
 /// Whether the link leads to one of these hosts, or to a name below one.
 pub fn is_allowed(link: &str, hosts: &[String]) -> bool {
     let Some(host) = host(link) else { return false };
     let is_below = |known: &String| host.strip_suffix(known.as_str()).is_some_and(|rest| rest.ends_with('.'));
     hosts.iter().any(|known| *known == host || is_below(known))
+}
+
+/// Whether a text is written as a web address.
+pub fn is_web(link: &str) -> bool {
+    let is_scheme = |scheme: &str| ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web));
+    link.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
 }
 
 /// The host of a plain web address, in lower case.
@@ -33,6 +39,20 @@ mod tests {
 
     fn hosts() -> Vec<String> {
         ["school.example", "оплата.рф"].map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn a_scheme_is_known_in_any_case() {
+        for (link, want) in [
+            ("https://a.ru", true),
+            ("HTTPS://A.RU/pay", true),
+            ("Http://a.ru", true),
+            ("httpx://a.ru", false),
+            ("a.ru/http://", false),
+            ("http", false),
+        ] {
+            assert_eq!(is_web(link), want, "{link}");
+        }
     }
 
     #[test]

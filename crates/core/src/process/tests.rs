@@ -244,6 +244,25 @@ fn in_order(process: &Process) {
     }
 }
 
+/// Where nothing can be read, no text says that it is being read.
+#[test]
+fn without_keys_no_text_promises_a_read() {
+    let process = Process { reads_orders: false, ..process() };
+    for (state, wrapped) in states().iter().flat_map(|state| [(state, Wrapped::No), (state, Wrapped::Yes)]) {
+        for event in events() {
+            let client = Client::new("c-1".into());
+            let (desks, meters) = (Desks::default(), Meters::default());
+            let case = Case { order: order(state, wrapped), client, desks, meters };
+            let stepped = step(&process, case, &event, now());
+            let said = serde_json::to_string(&(stepped.journal, stepped.commands)).expect("texts");
+            for promise in ["роверяем", "прашиваем GetCourse", "проверяется в GetCourse", "read_order"]
+            {
+                assert!(!said.contains(promise), "{promise}: {state:?} {event:?}: {said}");
+            }
+        }
+    }
+}
+
 /// A request that no section takes would be refused without a word.
 #[test]
 fn every_request_is_taken_by_one_section() {
@@ -302,7 +321,7 @@ fn requests() -> Vec<Request> {
         payment_states.map(|payment_state| Request::Settle { payment_state, before: before.clone() });
     let mut requests = vec![
         Request::AskFacts,
-        Request::Arrive { manager: None, payment_state: PaymentState::Unpaid },
+        Request::Arrive { manager: None, payment_state: PaymentState::Unpaid, sure: true },
         Request::ArriveByCall { line: None },
         Request::MadeByManager,
         Request::ReadFirst { facts: Box::default() },
@@ -313,7 +332,7 @@ fn requests() -> Vec<Request> {
         Request::PauseAgain,
         Request::Reroute { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
         Request::Confirm,
-        Request::Fold,
+        Request::Fold { sure: true },
         Request::DoubleByWord,
         Request::Told { told: ToldPayment { paid: None, status: None } },
         Request::Doubt { said: Doubted { paid: None, status: None }, trusted: false },

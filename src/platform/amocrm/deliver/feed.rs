@@ -152,10 +152,14 @@ fn call_params(call: &CallNote) -> Value {
     if let Some(status) = call_status(call.outcome) {
         params["call_status"] = status.into();
     }
-    if let Some(recording) = call.recording.as_deref().filter(|link| link.starts_with("https://")) {
+    if let Some(recording) = call.recording.as_deref().filter(|link| is_https(link)) {
         params["link"] = recording.into();
     }
     params
+}
+
+fn is_https(link: &str) -> bool {
+    link.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
 }
 
 /// amoCRM's codes: 1 left a message, 3 not there, 4 talked, 5 wrong number, 6 no answer, 7 busy.

@@ -1,5 +1,5 @@
 //! The price of a lead (G2). Never writes a sum in another currency than the account's leads have, nor one that
-//! amoCRM would cut: such a sum is a note. Enter at [`AmoAttempt::price`] and [`AmoAttempt::set_price`].
+//! amoCRM would cut: such a sum is a note, and a price that stood there becomes 0. Enter at [`AmoAttempt::price`] and [`AmoAttempt::set_price`].
 
 use serde_json::json;
 
@@ -32,7 +32,12 @@ impl AmoAttempt<'_> {
                 let lead = self.lead_id(role).await?;
                 self.patch_lead_strictly(lead, json!({ "price": price })).await
             }
-            Err(note) => self.add_note(role, &note).await,
+            Err(note) => {
+                // The sum of before is not the order's any more.
+                let lead = self.lead_id(role).await?;
+                self.patch_lead_strictly(lead, json!({ "price": 0 })).await?;
+                self.add_note(role, &note).await
+            }
         }
     }
 }

@@ -127,7 +127,7 @@ fn a_mistyped_address_is_named_with_the_one_that_was_meant() {
 #[test]
 fn names_in_any_spelling_are_read_and_the_others_are_named() {
     let query = "orderId=9002&costMoney=26+600,00+%D1%80%D1%83%D0%B1.&payedMoney=26+600,00+%D1%80%D1%83%D0%B1.\
-        &leftCostMoney=0&gc_number=12&gc_user_id=77001&firstName=A&product_title=Kurs&paymentLink=https://a.ru\
+        &leftCostMoney=0&gc_number=12&gc_user_id=77001&firstName=A&product_title=Kurs&paymentLink=HTTPS://a.ru\
         &skidka=10&utm_source=vk&ts=1&cost=";
     let hooks = hooks("");
     let signals = decoded(&hooks, "payment-full", query, "").unwrap();
@@ -141,7 +141,7 @@ fn names_in_any_spelling_are_read_and_the_others_are_named() {
     assert_eq!((facts.number.as_deref(), facts.client.gc_user.as_deref()), (Some("12"), Some("77001")));
     assert_eq!(
         (facts.positions.as_deref(), facts.payment_link.as_deref()),
-        (Some("Kurs"), Some("https://a.ru"))
+        (Some("Kurs"), Some("HTTPS://a.ru"))
     );
     assert_eq!(hooks.unread(&request("payment-full", query, "")), ["skidka"]);
 }
@@ -194,6 +194,11 @@ fn a_paid_sum_that_is_not_read_is_known() {
     for (query, unusable) in [
         ("order_id=7&cost=38500&payed=тысяч%20десять", vec![Unusable::Paid]),
         ("order_id=7&cost=38500&payed=10000", vec![]),
+        ("order_id=7&cost=38500&payed=0", vec![]),
+        ("order_id=7&cost=38500&payed=", vec![]),
+        ("order_id=7&cost=38500&payed=-", vec![]),
+        ("order_id=7&cost=38500&payed=%E2%80%94", vec![]),
+        ("order_id=7&cost=38500&payed=%D0%BD%D0%B5%D1%82", vec![]),
         ("order_id=7&cost=38500", vec![]),
     ] {
         let signals = decoded(&hooks(""), "payment-partial", query, "").unwrap();

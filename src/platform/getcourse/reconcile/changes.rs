@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::process::definition::Manager;
+use crate::process::definition::{Manager, named};
 use crate::process::{Client, ManagerId, Money, Order, Status};
 use crate::signal::SeenOrder;
 
@@ -13,7 +13,11 @@ pub fn is_change(order: &Order, client: Option<&Client>, seen: &SeenOrder, roste
     let facts = &seen.facts;
     let status = facts.status.as_ref().filter(|status| !matches!(status, Status::Unknown(_)));
     let differs = |known: &Option<Money>, shown: &Option<Money>| {
-        shown.as_ref().is_some_and(|shown| shown.minor != known.as_ref().map_or(0, |known| known.minor))
+        shown.as_ref().is_some_and(|shown| match known {
+            // A sum without a currency is in that of the order (F78).
+            Some(known) => shown.minor != known.minor || !(shown.currency.is_empty() || shown.is_like(known)),
+            None => shown.minor != 0,
+        })
     };
     status.is_some_and(|status| order.said_status.as_ref() != Some(status))
         || differs(&order.paid, &facts.paid)
@@ -31,10 +35,7 @@ fn is_reached_otherwise(client: &Client, seen: &SeenOrder) -> bool {
 
 /// An export contains the manager's name, a read the id; a manager who is not in the roster is not a change.
 fn manager(seen: &SeenOrder, roster: &[Manager]) -> Option<ManagerId> {
-    let same = |name: &str| {
-        let name = name.trim().to_lowercase();
-        roster.iter().find(|manager| manager.name.trim().to_lowercase() == name)
-    };
+    let same = |name: &str| named(roster, name);
     let by_id = seen.manager_id.and_then(|id| roster.iter().find(|manager| manager.getcourse == Some(id)));
     by_id.or_else(|| seen.manager_name.as_deref().and_then(same)).map(|manager| manager.id.clone())
 }
@@ -115,6 +116,11 @@ mod tests {
         });
         check(true, "a second part", &|seen| seen.facts.paid = Some(Money::new(2_000_000, "RUB")));
         check(true, "a price", &|seen| seen.facts.cost = Some(Money::new(1, "RUB")));
+        check(true, "a currency", &|seen| seen.facts.cost = Some(Money::new(3_850_000, "KZT")));
+        check(false, "other: no currency", &|seen| seen.facts.cost = Some(Money::new(3_850_000, "")));
+        check(false, "other: a name turned", &|seen| {
+            seen.manager_name = Some("Соколова  Ирина".to_owned());
+        });
         check(true, "a manager", &|seen| seen.manager_name = Some("Павел Орлов".to_owned()));
         check(false, "other: an unknown manager", &|seen| seen.manager_name = Some("Робот".to_owned()));
         check(true, "a phone", &|seen| seen.facts.client.phone = Some(Phone::parse("+79035550128")));

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::config::fake::noon;
 use crate::intake::forget::Mention;
+use crate::message::text::TextId;
 use crate::platform::{HookAnswer, Hooks, Reception, Refused, Try, Undecodable, Verified};
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
 use crate::process::{Ask, At, CommandId, LeadRole, Money, Order, Phone, ReadBack};
@@ -46,9 +47,13 @@ impl Hooks for Told {
 }
 
 fn request(platform: &str, body: Vec<u8>) -> Vec<u8> {
+    request_at(platform, body, noon())
+}
+
+fn request_at(platform: &str, body: Vec<u8>, at: At) -> Vec<u8> {
     let (method, tail, query) = ("POST".to_owned(), String::new(), String::new());
     let request = RawRequest { method, tail, query, headers: Vec::new(), body };
-    Envelope::of(platform, &request, noon()).to_bytes()
+    Envelope::of(platform, &request, at).to_bytes()
 }
 
 fn said(signals: &[Signal]) -> Vec<u8> {
@@ -134,6 +139,32 @@ async fn what_cannot_be_used_is_kept_whole_for_a_person_and_stops_nothing_behind
     assert_eq!(dead.iter().map(|letter| letter.body.clone()).collect::<Vec<_>>(), bad);
     assert!(dead.iter().all(|letter| !letter.why.contains("secret")), "{dead:#?}");
     assert!(dead[0].why.contains("pbxz is not set up"), "{dead:#?}");
+}
+
+/// L16: what is submitted again after a loss was received before what is known, and takes no money back.
+#[tokio::test(start_paused = true)]
+async fn an_older_request_takes_no_money_back() {
+    let bench = bench().await;
+    let paid = |minor, minutes| {
+        let Signal::OrderSeen(mut seen) = order(Some("1".to_owned())) else { unreachable!("an order") };
+        let facts = &mut seen.facts;
+        (facts.paid, facts.confirmed, facts.trusted) = (Some(Money::new(minor, "RUB")), true, true);
+        let signals = json::bytes(&[Signal::OrderSeen(seen)]);
+        request_at("told", signals, noon() + TimeDelta::minutes(minutes))
+    };
+    let checks = async || {
+        let name = key::order(&"gc-1".into());
+        let record = bench.site.store.read(bench.site.id(), &[name]).await.expect("memory").remove(0);
+        let order: Order = serde_json::from_slice(&record.expect("it is told").body).expect("an order");
+        order.tasks.values().filter(|task| task.text == TextId::TaskRefundCheck).count()
+    };
+    for (id, minor, minutes, want) in
+        [("paid", 3_850_000, 5, 0), ("older", 1_000_000, 0, 0), ("newer", 1_000_000, 9, 1)]
+    {
+        bench.offer(id, paid(minor, minutes)).await;
+        assert!(is_worked_off(&bench).await);
+        assert_eq!(checks().await, want, "{id}");
+    }
 }
 
 /// However many orders a round has, and then however many of them are due, the store is read a few times.

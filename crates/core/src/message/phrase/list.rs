@@ -96,7 +96,7 @@ phrases! {
         paid_double;
         no_refund;
         closed_without_answer;
-        payment_not_found;
+        payment_not_found(reads: Flag);
         step_due(about: Words);
         lead_deleted;
         task_failed;
@@ -125,7 +125,7 @@ phrases! {
         special(until: Time);
         mistake;
         wrong_number;
-        paid;
+        paid(reads: Flag);
     }
     /// Why an order has its route.
     routes {
@@ -145,6 +145,8 @@ phrases! {
         call(at: Time);
         taker;
         payment_checked;
+        payment_awaited;
+        payment_by_head;
         attempt(at: Time, number: Number, last: Words);
         call_back(at: Time);
         promised(day: Day);
@@ -167,7 +169,7 @@ phrases! {
         by_manager;
         pause_over;
         pause_over_in_pool;
-        unseen;
+        unseen(reads: Flag);
         only_recorded;
     }
     calls {
@@ -202,7 +204,7 @@ phrases! {
         other_pipeline;
         nothing_new;
         taken_before(manager: Manager);
-        won_by_hand;
+        won_by_hand(reads: Flag);
         moved_back;
         moved;
         deleted;
@@ -231,14 +233,15 @@ phrases! {
         our_failure;
     }
     doubles {
+        maybe;
         folding;
         double(number: Words);
         twice;
         both_paid;
     }
     ended {
-        paid;
-        returned;
+        paid(reads: Flag);
+        returned(reads: Flag);
         nothing_changes;
     }
     follow_up {
@@ -298,6 +301,8 @@ phrases! {
     }
     orders {
         strange_link;
+        end_is_read;
+        sum_is_read;
         closed;
         nothing_new;
         client_nothing_new;
@@ -349,7 +354,7 @@ phrases! {
         restored;
         too_late_to_remind;
         reminded(letter: Flag);
-        checked;
+        checked(reads: Flag);
         not_paid;
     }
     /// What stands in the CRM's cards beside the process.
@@ -376,6 +381,7 @@ phrases! {
         /// Nobody is asked.
         noted(less: Words);
         being_read;
+        older;
         maybe;
         asked_again;
         back;

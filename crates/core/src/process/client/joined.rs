@@ -31,6 +31,11 @@ pub struct Joined {
 }
 
 impl Client {
+    /// GetCourse has said that the order is another person's.
+    pub fn is_leaving(&self, order: &OrderId) -> bool {
+        self.joined.get(order).is_some_and(|joined| joined.leaves)
+    }
+
     /// A number or an address says that the order is this client's.
     pub fn join(&mut self, order: &OrderId, by: &BTreeSet<SameWay>, now: At) {
         let apart = Box::new(Self::new(ClientId(format!("c-{order}"))));

@@ -78,6 +78,11 @@ impl Decision<'_> {
         }
     }
 
+    /// Whether there is something to read, and leave to read it: else a text must not promise it.
+    pub fn can_read(&self) -> bool {
+        self.process.reads_orders && self.case.order.gc_id.is_some()
+    }
+
     /// Reads the order back, once at a time; where nothing can be read, a person looks (L4).
     pub fn read_order(&mut self) {
         self.read(ReadBack::Order);

@@ -37,6 +37,8 @@ pub enum Request {
     Arrive {
         manager: Option<ManagerId>,
         payment_state: PaymentState,
+        /// They are no stranger's word (F104).
+        sure: bool,
     },
     /// An unknown person calls in (L8).
     ArriveByCall {
@@ -53,7 +55,10 @@ pub enum Request {
     /// The confirmation with the payment link (L1).
     Confirm,
     /// Check whether it is a double (L7). Refused if it is and has therefore ended.
-    Fold,
+    Fold {
+        /// What is known of it is no stranger's word (F104).
+        sure: bool,
+    },
     /// A manager says that it is a double (L7).
     DoubleByWord,
     /// A payment was reported but is not confirmed (L4).

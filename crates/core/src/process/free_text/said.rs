@@ -132,19 +132,32 @@ pub fn holds_number(text: &str) -> bool {
     false
 }
 
-/// «01.12.2026», «1.12», «2025-2026».
+/// «01.12.2026», «1.12», «2026-12-01», and from one to another: «2025-2026», «01.12.26–15.12.26», «1–15.12».
 fn is_date(word: &str) -> bool {
     let word = bare_digits(word);
-    let is_up_to =
-        |part: &str, max: u8| part.len() <= 2 && part.parse().is_ok_and(|n: u8| (1..=max).contains(&n));
-    let is_day = |day: &str, month: &str| is_up_to(day, 31) && is_up_to(month, 12);
-    let is_dotted = match word.split('.').collect::<Vec<_>>()[..] {
-        [day, month] => is_day(day, month),
-        [day, month, year] => is_day(day, month) && (is_up_to(year, 99) || is_year(year)),
+    let is_span = |(from, to)| {
+        let is_begun = is_day(from) || is_up_to(from, 31);
+        (is_begun && is_day(to)) || (is_year(from) && is_year(to))
+    };
+    is_day(word) || ['-', '–', '—'].iter().any(|dash| word.split_once(*dash).is_some_and(is_span))
+}
+
+fn is_day(word: &str) -> bool {
+    let is_of_month = |day: &str, month: &str| is_up_to(day, 31) && is_up_to(month, 12);
+    let is_iso = match word.split('-').collect::<Vec<_>>()[..] {
+        [year, month, day] => is_year(year) && is_of_month(day, month),
         _ => false,
     };
-    let are_years = |by| word.split_once(by).is_some_and(|(from, to)| is_year(from) && is_year(to));
-    is_dotted || are_years('-') || are_years('–')
+    is_iso
+        || match word.split('.').collect::<Vec<_>>()[..] {
+            [day, month] => is_of_month(day, month),
+            [day, month, year] => is_of_month(day, month) && (is_up_to(year, 99) || is_year(year)),
+            _ => false,
+        }
+}
+
+fn is_up_to(part: &str, max: u8) -> bool {
+    part.len() <= 2 && part.parse().is_ok_and(|n: u8| (1..=max).contains(&n))
 }
 
 /// «2026».
@@ -250,6 +263,11 @@ mod tests {
             "Марафон 90 дней, 38 500 руб.",
             "1000 и 1 ночь",
             "01.12.2026 - 15.12.2026",
+            "Поток 01.12.26–15.12.26",
+            "01.12.2026-15.12.2026",
+            "Марафон 1–15.12.2026, 19:00",
+            "2026-12-01 — 2026-12-15",
+            "2026-12-01–2026-12-15",
             "Поток 2025–2026, 2026-2027",
             "Набор 2026 38 500 руб.",
         ] {
@@ -262,6 +280,9 @@ mod tests {
             "＋７ ９０３ ５５５ ０１ ０１",
             "т.88005553535",
             "903–555–01–01",
+            "8 (903) 555 01-01",
+            "8 903 555-01-01",
+            "01.12.26–8.903.555.01.01",
             "Переведите деньги на карту 4276 1600 1111 2222",
             "4276-1600 1111-2222",
             "4276 1600 2011 2022",

@@ -119,7 +119,7 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
             d.request(Request::WrongNumber { number: None });
         }
         AnswerKind::Paid => {
-            date(d, FollowUpKind::CheckPayment, None, answers::paid());
+            date(d, FollowUpKind::CheckPayment, None, answers::paid(d.can_read()));
             d.read_order();
             d.set(Timer::FollowUp, d.work_minutes(d.figures().payment.confirm_minutes));
         }

@@ -30,7 +30,9 @@ pub const SECTION: Section = Section {
     }],
     enters: |d, request| {
         match request {
-            Request::Arrive { manager, payment_state } => arrive(d, manager.as_ref(), *payment_state),
+            Request::Arrive { manager, payment_state, sure } => {
+                arrive(d, manager.as_ref(), *payment_state, *sure);
+            }
             Request::ArriveByCall { line } => arrive_by_call(d, line.as_ref()),
             Request::MadeByManager => made_by_manager(d),
             Request::Reroute { before } => reroute(d, before),
@@ -44,7 +46,7 @@ pub const SECTION: Section = Section {
 };
 
 /// An order that is seen for the first time (L1).
-fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentState) {
+fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentState, sure: bool) {
     d.case.order.gc_manager = manager.cloned();
     if ended_before(d, payment_state) {
         return;
@@ -55,7 +57,7 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
         let order = &d.case.order;
         d.case.order.is_early = order.id.deal().is_some()
             && (order.offers.is_empty() || !routing::lacking(d.process, order).is_empty());
-        if !d.request(Request::Fold) {
+        if !d.request(Request::Fold { sure }) {
             return;
         }
         let next = next_step(d, payment_state);

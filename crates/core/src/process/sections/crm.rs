@@ -101,7 +101,7 @@ fn stage(d: &mut Decision, to: Stage, change: &LeadChange) {
             if std::mem::replace(&mut d.case.order.won_by_hand, true) {
                 return;
             }
-            d.turn("L13", crm::won_by_hand());
+            d.turn("L13", crm::won_by_hand(d.can_read()));
             d.read_order();
         }
         _ if change.pipeline != d.case.order.pipeline && !cut("K2.other_pipeline") => {

@@ -1,5 +1,5 @@
 //! Duplicates: the younger unpaid order of the same client and offer is merged into the older one (L7).
-//! Never closes an order that holds money. Enter at [`fold`] and [`on_news`].
+//! Never closes an order that holds money, nor for an older one that only a report tells of. Enter at [`fold`] and [`on_news`].
 
 use crate::message::phrase::{doubles, result, why};
 use crate::message::text::TextId;
@@ -17,8 +17,8 @@ pub const SECTION: Section = Section {
         _ => Heard::Passed,
     },
     enters: |d, request| match request {
-        Request::Fold if fold(d) => Heard::Refused,
-        Request::Fold => Heard::Taken,
+        Request::Fold { sure } if fold(d, *sure) => Heard::Refused,
+        Request::Fold { .. } => Heard::Taken,
         Request::DoubleByWord => by_word(d),
         _ => Heard::Passed,
     },
@@ -26,8 +26,8 @@ pub const SECTION: Section = Section {
 };
 
 /// L7: the younger unpaid order of the same client and offer becomes «Ложный» and is linked to the older.
-/// Returns whether this order was the younger one.
-fn fold(d: &mut Decision) -> bool {
+/// Returns whether this order was the younger one. Not `sure`: a report alone says that it is the older one (F104).
+fn fold(d: &mut Decision, sure: bool) -> bool {
     if !d.figures().arrival.fold_duplicates {
         return false;
     }
@@ -41,7 +41,15 @@ fn fold(d: &mut Decision) -> bool {
             end_as_double(d, &other);
             return true;
         }
-        if !brief.paid {
+        // Another person's order (F100).
+        if brief.paid || d.case.client.is_leaving(&d.case.order.id) {
+            continue;
+        }
+        if !sure && d.can_read() && !cut("L7.read_back") {
+            d.say("L7", doubles::maybe());
+            d.case.order.fold_waits = true;
+            d.read_order();
+        } else {
             d.say("L7", doubles::folding());
             let order = d.case.order.id.clone();
             d.tell(other, News::DuplicateOf { order });

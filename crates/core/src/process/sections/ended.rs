@@ -14,11 +14,11 @@ pub const SECTION: Section = Section {
             d.clear_field(answer.field);
             match answer.kind {
                 AnswerKind::Paid => {
-                    d.say("L13", ended::paid());
+                    d.say("L13", ended::paid(d.can_read()));
                     d.read_order();
                 }
                 AnswerKind::Returned => {
-                    d.say("L16", ended::returned());
+                    d.say("L16", ended::returned(d.can_read()));
                     d.read_order();
                 }
                 _ => nothing_left(d),

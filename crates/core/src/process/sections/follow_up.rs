@@ -92,7 +92,7 @@ fn due(d: &mut Decision) {
         FollowUpKind::OwnTry => Some(TextId::TaskOwnTry),
         FollowUpKind::CallLater | FollowUpKind::NotAsked => None,
         FollowUpKind::CheckPayment if cut("L13.paid_is_checked") => None,
-        FollowUpKind::CheckPayment => return ask_again(d, &why::payment_not_found()),
+        FollowUpKind::CheckPayment => return ask_again(d, &why::payment_not_found(d.can_read())),
         FollowUpKind::Instalment | FollowUpKind::LongCycle | FollowUpKind::Special => {
             d.close_tasks_where(|task| WORK.contains(&task.text) && !task.kept, &result::date_came());
             return ask_again(d, &why::step_due(why));

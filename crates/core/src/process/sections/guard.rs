@@ -105,7 +105,7 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
 
 /// The order goes on as it was told. If it is not there any more, a person has to look (L14).
 fn not_read(d: &mut Decision, why: &str) {
-    d.case.order.doubted = None;
+    (d.case.order.doubted, d.case.order.told_change) = (None, None);
     let is_told = d.case.order.is_unseen() && d.request(Request::AsTold);
     if is_gone(why) {
         gone(d);

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::message::phrase::{arrival, crm, orders, payment};
+use crate::message::phrase::{arrival, crm, orders, payment, refund};
 use crate::mutant::cut;
-use crate::process::case::{Client, Doubted, Order};
+use crate::process::case::{Client, Doubted, Order, ToldChange};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{self, Author, ClientFacts, Event, OrderFacts, Unusable};
@@ -88,6 +88,8 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
 fn compare(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.is_unseen();
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
+    let facts = without_older(d, facts.clone());
+    let facts = &without_told(d, facts);
     learn(&mut d.case.order, facts);
     check_link(d, facts, &before);
     let unusable = new_unusable(d, facts);
@@ -105,14 +107,15 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
     if first {
         // Its lead is made with the sum that is known now.
         was.worth = money::worth(&d.case.order).cloned();
-        d.request(Request::Arrive { manager: facts.manager.clone(), payment_state });
+        let (manager, sure) = (facts.manager.clone(), facts.confirmed);
+        d.request(Request::Arrive { manager, payment_state, sure });
         d.request(Request::Settle { payment_state, before: was });
-        sum_changed(d, &before);
+        sum_changed(d, facts, &before);
         tell_unusable(d, &unusable);
         return;
     }
     d.request(Request::Settle { payment_state, before: was });
-    sum_changed(d, &before);
+    sum_changed(d, facts, &before);
     tell_unusable(d, &unusable);
     if !d.case.order.is_open() {
         // What comes with the payment belongs on the person's card, too.
@@ -131,8 +134,9 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
         save_person(d, &known);
         d.request(Request::NumberArrived);
     }
-    if before.offers.is_empty() && !d.case.order.offers.is_empty() {
-        d.request(Request::Fold);
+    let waited = facts.confirmed && std::mem::take(&mut d.case.order.fold_waits);
+    if waited || (before.offers.is_empty() && !d.case.order.offers.is_empty()) {
+        d.request(Request::Fold { sure: facts.confirmed });
     }
     // A double has ended now.
     let is_open = d.case.order.is_open();
@@ -149,6 +153,48 @@ fn compare(d: &mut Decision, facts: &OrderFacts) {
     if d.case.order == before && !person_changed {
         d.say("L1", orders::nothing_new());
     }
+}
+
+/// L16: where a report is not read back, one that is older than the known money takes none of it back: it was submitted
+/// again after a loss, or came late.
+fn without_older(d: &mut Decision, mut facts: OrderFacts) -> OrderFacts {
+    let order = &d.case.order;
+    let is_older = facts.told_at.zip(order.paid_at).is_some_and(|(told, known)| told < known);
+    let is_believed = facts.trusted || !d.can_read();
+    if is_older && is_believed && money::is_doubtful(order, &facts) && !cut("L16.older") {
+        (facts.paid, facts.left, facts.status) = (None, None, None);
+        d.say("L16", refund::older());
+    }
+    facts
+}
+
+/// F104: where orders can be read, a report alone neither ends one without money (L6; with money it is L16) nor changes its
+/// sum (G2): the order goes on as it is known, and is read, once for the same report.
+fn without_told(d: &mut Decision, mut facts: OrderFacts) -> OrderFacts {
+    if facts.confirmed {
+        d.case.order.told_change = None;
+    }
+    let order = &d.case.order;
+    if facts.confirmed || order.is_unseen() || !order.is_open() || !d.can_read() {
+        return facts;
+    }
+    let is_end = |status: &Status| matches!(status, Status::Cancelled | Status::False) && !order.has_money();
+    let is_news = |status: &Status| is_end(status) && order.status.as_ref() != Some(status);
+    let is_other = |cost: &Money| order.cost.as_ref().is_some_and(|known| known != cost);
+    let status = facts.status.take_if(|status| is_news(status) && !cut("L6.read_back"));
+    let cost = facts.cost.take_if(|cost| is_other(cost) && !cut("G2.read_back"));
+    if status.is_some() {
+        d.say("L6", orders::end_is_read());
+    }
+    if cost.is_some() {
+        d.say("G2", orders::sum_is_read());
+    }
+    let told = (status.is_some() || cost.is_some()).then_some(ToldChange { status, cost });
+    if told.is_some() && d.case.order.told_change != told {
+        d.case.order.told_change = told;
+        d.read_order();
+    }
+    facts
 }
 
 /// F105: a link that leads away from the school is not taken in: a letter would ask to pay there.
@@ -182,7 +228,10 @@ fn tell_unusable(d: &mut Decision, news: &[Unusable]) {
     }
 }
 
-fn sum_changed(d: &mut Decision, before: &Order) {
+fn sum_changed(d: &mut Decision, facts: &OrderFacts, before: &Order) {
+    if d.case.order.paid != before.paid {
+        d.case.order.paid_at = facts.told_at.or(Some(d.now));
+    }
     let by = money::minor(&d.case.order.paid) - money::minor(&before.paid);
     if by != 0 && money::are_like(&d.case.order.paid, &before.paid) {
         d.request(Request::SumChanged { by });
@@ -276,16 +325,14 @@ fn ask_person(d: &mut Decision, known: &Client, facts: &ClientFacts) -> bool {
 /// GetCourse confirms it, or people do.
 fn settle_unconfirmed(d: &mut Decision, facts: &ClientFacts) {
     let is_asked = facts.read && facts.gc_user.is_some();
-    let can_ask = d.process.reads_orders && d.case.order.gc_id.is_some();
-    if is_asked || !can_ask {
+    if is_asked || !d.can_read() {
         tell_unconfirmed(d);
     }
 }
 
 /// People are told, once: the contact in the CRM is theirs.
 fn tell_unconfirmed(d: &mut Decision) {
-    let is_leaving = d.case.client.joined.get(&d.case.order.id).is_some_and(|joined| joined.leaves);
-    if is_leaving || !d.has_lead() {
+    if d.case.client.is_leaving(&d.case.order.id) || !d.has_lead() {
         return;
     }
     let new = d.case.client.unconfirmed.iter_mut().filter(|one| !one.noted);

@@ -184,6 +184,7 @@ fn confirmed(d: &mut Decision) {
     if let Some(told) = told {
         order.left = None;
         order.paid = told.paid.or(order.paid.take());
+        order.paid_at = Some(d.now);
         order.said_status.clone_from(&told.status);
         order.status = told.status.or(order.status.take());
     }

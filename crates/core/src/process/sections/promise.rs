@@ -228,7 +228,7 @@ fn reminder(d: &mut Decision) {
 
 /// P1: two hours before the evening window the payment is looked up.
 fn check(d: &mut Decision) {
-    d.say("P1", promise::checked());
+    d.say("P1", promise::checked(d.can_read()));
     d.read_order();
 }
 

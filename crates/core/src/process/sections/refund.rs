@@ -70,20 +70,21 @@ fn moves_on(request: &Request) -> bool {
             | Restore
     );
     let phone = matches!(request, AskPhone { .. } | NumberArrived | WrongNumber { .. });
-    let ends = matches!(request, Refuse { .. } | LostInCrm { .. } | EndOutside | Fold | DoubleByWord);
+    let ends = matches!(request, Refuse { .. } | LostInCrm { .. } | EndOutside | Fold { .. } | DoubleByWord);
     calls || words || phone || ends || matches!(request, Confirm)
 }
 
 /// A report of less money that is not confirmed: read back, once for the same report. Where the school trusts
 /// webhooks there is nothing to read back: the head checks.
 fn doubt(d: &mut Decision, said: &Doubted, trusted: bool) {
-    if d.case.order.doubted.as_ref() == Some(said) {
-        d.say("L16", refund::being_read());
-        return;
-    }
-    d.case.order.doubted = Some(said.clone());
+    let is_repeat = d.case.order.doubted.replace(said.clone()).as_ref() == Some(said);
     if !trusted {
         d.say("L16", refund::being_read());
+    }
+    if is_repeat {
+        return;
+    }
+    if !trusted {
         d.read_order();
         return;
     }

@@ -78,5 +78,5 @@ fn ask(d: &mut Decision) {
     d.read_order();
     let minutes = 10_u32.saturating_mul(1 << asked.min(7));
     d.set(Timer::Retry, d.now + TimeDelta::minutes(i64::from(minutes)));
-    d.say("L1", arrival::unseen());
+    d.say("L1", arrival::unseen(d.can_read()));
 }

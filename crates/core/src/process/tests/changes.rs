@@ -12,6 +12,7 @@ fn told(n: i64) -> Event {
         status: Some(if n % 2 == 0 { Status::InWork } else { Status::PaymentWaiting }),
         cost: Some(Money::new(100_000 + n, "RUB")),
         manager: Some(managers[n as usize % 2].into()),
+        confirmed: true,
         client: ClientFacts {
             gc_user: Some("7".to_owned()),
             first_name: Some(format!("Мария{n}")),

@@ -11,21 +11,21 @@ fn note(text: &str) -> Scene {
 
 #[test]
 fn g2_a_sum_that_is_no_price_of_this_account_is_a_note() {
-    let check = |sum: Money, scene: Scene| {
+    let check = |sum: Money, script: Vec<Scene>| {
         let ask = Ask::SetPrice { role: LeadRole::Sales, price: sum };
-        assert_eq!(deliver(ask, Try::First, &[LEAD], vec![scene]), Ok(Receipt::default()));
+        assert_eq!(deliver(ask, Try::First, &[LEAD], script), Ok(Receipt::default()));
     };
-    check(
-        Money::new(3_850_000, "RUB"),
-        patch("/api/v4/leads/41290077", json!({ "price": 38_500 }), 200, json!({})),
-    );
+    let price = |sum: i64| patch("/api/v4/leads/41290077", json!({ "price": sum }), 200, json!({}));
+    check(Money::new(3_850_000, "RUB"), vec![price(38_500)]);
+    // The former price does not stay.
+    let noted = |text: &str| vec![price(0), note(text)];
     check(
         Money::new(4_990, "USD"),
-        note("Сумма заказа: 49,90\u{a0}USD. В цену сделки не записана: сделки ведутся в RUB."),
+        noted("Сумма заказа: 49,90\u{a0}USD. В цену сделки не записана: сделки ведутся в RUB."),
     );
     check(
         Money::new(300_000_000_000, "RUB"),
-        note(
+        noted(
             "Сумма заказа: 3\u{a0}000\u{a0}000\u{a0}000\u{a0}₽. В цену сделки не записана: она больше, чем принимает CRM.",
         ),
     );
