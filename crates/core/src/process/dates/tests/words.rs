@@ -3,7 +3,7 @@
 
 use super::*;
 
-const NOW: &str = "2026-11-30 11:40";
+pub const NOW: &str = "2026-11-30 11:40";
 
 #[test]
 fn ordinals_are_days() {
@@ -437,7 +437,7 @@ proptest! {
     }
 }
 
-fn meant(now: &str, text: &str) -> Option<String> {
+pub fn meant(now: &str, text: &str) -> Option<String> {
     let calendar = Calendar::default();
     reader(local(now), &calendar).meant(text).map(|found| shown(found.named))
 }
