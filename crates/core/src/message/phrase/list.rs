@@ -175,6 +175,8 @@ phrases! {
         only_recorded(closed: Flag);
         counted_by_word;
         missed(due: OnDay, later: Flag);
+        cut_off(length: Words);
+        call_back_after(why: Words, due: OnDay, later: Flag);
         word_ignored;
         talk_known;
         said_reached;
