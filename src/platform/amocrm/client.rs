@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::classify::{RepeatSafety, Reply, Verdict, classify};
 use super::token::TokenSource;
+use crate::clock::stopwatch;
 use crate::platform::Fault;
 use crate::platform::http::{BudgetRequest, Granted, Http, Request};
 use crate::process::Urgency;
@@ -196,7 +197,7 @@ impl AmoClient {
         if let Some(oldest) = oldest.filter(|_| gone.len() >= GONE_MAX) {
             gone.remove(&oldest);
         }
-        let since = *gone.entry(key(call)).or_insert_with(Instant::now);
+        let since = *gone.entry(key(call)).or_insert_with(stopwatch);
         let is_believed = since.elapsed() >= Duration::from_millis(GONE_MS);
         if is_believed { Ok(()) } else { Err(not_believed_yet()) }
     }

@@ -46,6 +46,8 @@ use super::value::At;
 
 /// Longer texts are read up to here.
 const TOKENS_MAX: usize = 500;
+/// «Завтра в 11, а лучше в 12» is one phrase with so many words between at most.
+const BETWEEN_MAX: usize = 4;
 
 /// What is needed to understand a date: when and where it was written, and the school's habits.
 #[derive(Debug, Clone, Copy)]
@@ -112,23 +114,24 @@ impl Reader<'_> {
     fn found(&self, text: &str) -> (Vec<Found>, Vec<Found>) {
         let tokens = Tokens::of(text, TOKENS_MAX);
         let (mut found, mut refused) = (Vec::new(), Vec::new());
-        let (mut place, mut free, mut last) = (0, 0, Phrase::default());
-        let mut first = 0;
+        let (mut place, mut free, mut last, mut first) = (0, 0, Phrase::default(), 0);
         while place < tokens.len() {
             let Some((mut phrase, end)) = self.phrase(&tokens, place, free) else {
                 place += 1;
                 continue;
             };
-            if free > 0 && tokens.is_preferred(place, free) {
+            let is_better = free > 0 && tokens.is_preferred(place, free);
+            if is_better {
                 phrase.take_day_of(last);
                 refused.extend(found.pop());
-            } else {
+            }
+            if !is_better || place > free + BETWEEN_MAX {
                 first = place;
             }
             let one = phrase.named(self).map(|named| Found {
                 named,
                 range: tokens.range(first, end),
-                of_return: tokens.follows_return(place),
+                of_return: tokens.follows_return(first),
             });
             match tokens.is_negated(place) || tokens.is_refused_behind(end) {
                 true => refused.extend(one),

@@ -396,6 +396,8 @@ fn what_the_engine_would_misunderstand_is_an_error() {
         assert!(found.wrong.contains(wrong), "{}", found.wrong);
         assert!(found.allowed.contains(allowed), "{}", found.allowed);
     };
+    check("{{ order.price }}", 5, "unknown variable `order.price`", "is `order.cost` meant?");
+    check("{{ order.product }}", 5, "unknown variable `order.product`", "is `order.positions` meant?");
     // A text is greater than every number.
     check("{% if order.left > 0 %}а{% endif %}", 5, "`order.left` is a text", "`order.left_sum`");
     check(

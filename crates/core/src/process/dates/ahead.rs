@@ -71,9 +71,8 @@ impl Reader<'_> {
         // «Несколько дней», «полтора месяца», «через 2 зарплаты».
         let is_vague = || {
             let word = tokens.word(place);
-            let is_of_amount = |word: &str| {
-                word.starts_with("полтор") || matches!(word, "несколько" | "пару" | "тройку" | "дня")
-            };
+            let is_of_amount =
+                |word: &str| word.starts_with("полтор") || matches!(word, "несколько" | "пару" | "тройку");
             let is_amount = is_of_amount(word) || word == "через";
             let mut next = place + 1;
             while tokens.is_figures(next)

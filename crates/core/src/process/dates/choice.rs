@@ -80,7 +80,9 @@ impl Tokens<'_> {
     pub fn is_preferred(&self, start: usize, free: usize) -> bool {
         let is_small = |word: &str| is_of(word, BESIDE_PREFERENCE) || words::is_joint(word);
         let before = (free..start).rev().find(|place| !is_small(self.word(*place)));
-        before.is_some_and(|place| is_of(self.word(place), PREFERS))
+        // «Завтра в 11, мужа нет в 12».
+        let is_parted = |place: usize| self.word(place) != "нет" || self.gap(place).trim() != "";
+        before.is_some_and(|place| is_of(self.word(place), PREFERS) && is_parted(place))
     }
 
     /// «11:00–12:00»: the end of a range.
