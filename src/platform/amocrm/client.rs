@@ -192,12 +192,12 @@ impl AmoClient {
         if let Reply::Rejected(rejection) = self.signed(&account).await? {
             return Err(Fault::later(format!("amoCRM answers {} for the account, too", rejection.status)));
         }
-        let mut gone = self.gone();
-        let oldest = gone.iter().min_by_key(|(_, since)| **since).map(|(call, _)| call.clone());
-        if let Some(oldest) = oldest.filter(|_| gone.len() >= GONE_MAX) {
-            gone.remove(&oldest);
+        let (mut gone, key) = (self.gone(), key(call));
+        if gone.len() >= GONE_MAX && !gone.contains_key(&key) {
+            let oldest = gone.iter().min_by_key(|(_, since)| **since).map(|(call, _)| call.clone());
+            oldest.and_then(|oldest| gone.remove(&oldest));
         }
-        let since = *gone.entry(key(call)).or_insert_with(stopwatch);
+        let since = *gone.entry(key).or_insert_with(stopwatch);
         let is_believed = since.elapsed() >= Duration::from_millis(GONE_MS);
         if is_believed { Ok(()) } else { Err(not_believed_yet()) }
     }
@@ -379,13 +379,17 @@ mod tests {
     async fn remembered_404s_are_bounded() {
         let paths: Vec<String> = (0..GONE_MAX + 5).map(|id| format!("/api/v4/tasks/{id}")).collect();
         let scenes = |path: &String| [get(path, 404, Value::Null), get(ACCOUNT, 200, json!({ "id": 1 }))];
-        let amo = client(paths.iter().flat_map(scenes).collect());
+        let amo = client(paths.iter().chain([&paths[5]]).flat_map(scenes).collect());
         for path in &paths {
             let told = amo.read(&Call::get(path, &[], Urgency::Usual)).await;
             assert!(matches!(told, Err(Fault::Later { .. })));
             tokio::time::advance(Duration::from_millis(1)).await;
         }
         assert_eq!(amo.gone().len(), GONE_MAX);
+        let oldest = amo.gone().iter().min_by_key(|(_, since)| **since).map(|(call, _)| call.clone());
+        assert_eq!(oldest.as_deref(), Some("GET /api/v4/tasks/5"));
+        tokio::time::advance(Duration::from_millis(GONE_MS)).await;
+        assert_eq!(amo.read(&Call::get("/api/v4/tasks/5", &[], Urgency::Usual)).await, Ok(None));
     }
 
     #[test]

@@ -15,6 +15,7 @@ phrases! {
         day_is_long_past;
         time_is_past;
         answered;
+        cut_off;
         no_answer;
         busy;
         rejected;

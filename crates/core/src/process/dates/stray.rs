@@ -82,7 +82,8 @@ impl Tokens<'_> {
         let is_doubt = |place: usize, is_parted: bool| match self.time_word(place) {
             Some(TimeWord::Calendar) => true,
             Some(TimeWord::Event) => !is_parted && matches!(self.before(place), "после" | "до"),
-            Some(TimeWord::Condition) | None => false,
+            Some(TimeWord::Condition) => !is_parted && self.before(place) == "после",
+            None => false,
         };
         // «Первого или второго».
         let is_choice =

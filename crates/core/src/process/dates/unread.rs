@@ -86,7 +86,7 @@ const EVENT_STEMS: [&str; 12] = [
 const TIME_STEMS: [&str; 5] = ["утр", "вечер", "ноч", "обед", "полд"];
 /// After «после» or «до» these happen every day, or are no time: «после работы», «до неё».
 const EVERYDAY: &str = "работы работой школы школой сада садика садиком учебы смены пар завтрака завтраком ужина ужином сна \
-    дороги него нее них неё меня нас вас этого того сих связи";
+    дороги него нее них меня нас вас этого того сих связи";
 /// «Как» and a word with one of these endings is a condition: «как освободится», «когда придёт».
 const FUTURE_ENDINGS: [&str; 8] = ["ет", "ит", "ется", "ится", "ут", "ят", "утся", "ятся"];
 const NO_CONDITION: [&str; 4] = ["прос", "говор", "хоч", "буд"];
@@ -173,9 +173,10 @@ impl Tokens<'_> {
             let word = self.word(place);
             self.is_figures(place) || words::is_ending(word) || words::ordinal(word).is_some()
         };
-        let first = (0..place).rev().find(|last| !is_number(*last)).map_or(place, |last| last + 1);
-        let is_ranked = first < place && !self.is_figures(place - 1);
-        let before = if is_ranked { self.before(first) } else { self.before(place) };
+        // «До 2-го урока», and not «до 5 тысяч».
+        let is_ranked = place > 0 && is_number(place - 1) && !self.is_figures(place - 1);
+        let first = (0..place).rev().find(|last| !is_number(*last)).map_or(0, |last| last + 1);
+        let before = self.before(if is_ranked { first } else { place });
         let is_time = words::count(word).is_some()
             || words::is_hour(word)
             || words::is_joint(word)

@@ -171,7 +171,7 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     order.round.last_outcome = Some(outcome);
     let number = order.round.attempts;
     d.moment(Moment::NotReached { outcome, attempt: number });
-    d.say("D2", dialling::attempt(number, outcome.said()));
+    d.say("D2", dialling::attempt(number, outcome.said_of_attempt()));
     if *d.state() == Wait::CallBack {
         d.request(Request::Restore);
         return;
@@ -183,7 +183,7 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     let planned = d.at(Timer::Attempt).filter(|_| is_planned && !cut("D10.plan_stands"));
     // Nor does a task that waits for the check of a payment come back: the attempt is made.
     match cut("L4.attempt_counts") {
-        false => d.end_calls(&result::not_reached(outcome.said())),
+        false => d.end_calls(&result::not_reached(outcome.said_of_attempt())),
         true => d.close_tasks_where(|task| task.kind == TaskKind::Call, &result::not_reached("")),
     }
     if *d.state() == Wait::Dialling {
