@@ -265,6 +265,9 @@ pub struct Leg {
     pub command: Option<String>,
     /// The manager's leg of a call-back, which says nothing about the client.
     pub manager_leg: bool,
+    /// A menu or a queue, where no person answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub menu: bool,
     /// Seconds of talk according to the provider, at the leg's end; 0 if there was no talk, `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub talk_seconds: Option<u32>,

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -117,8 +117,10 @@ pub async fn check(args: Check) -> Result<(), Stop> {
     let refused = !wrong.is_empty() || !asked.is_empty() || (args.strict && warned > 0);
     if args.json {
         let list = found.as_json(files);
-        let report =
-            json!({ "ok": !refused, "schools": schools, "findings": list, "online": asked, "notes": notes });
+        let data = config.as_ref().map(|config| whole_data(&args.store, config));
+        let report = json!({
+            "ok": !refused, "schools": schools, "data": data, "findings": list, "online": asked, "notes": notes,
+        });
         out::line(format_args!("{report:#}"))?;
         return if refused { Err(Stop::Told) } else { Ok(()) };
     }
@@ -137,16 +139,24 @@ pub async fn check(args: Check) -> Result<(), Stop> {
     if refused {
         return Err(format!("{warned} warning(s), and --strict permits none").into());
     }
+    let data = config.as_ref().map(|config| whole_data(&args.store, config));
+    data.iter().try_for_each(|data| out::line(format_args!("data: {}", data.display())))?;
     match warned {
         0 => out::line(format_args!("{schools} school(s), no problems")),
         count => out::line(format_args!("{schools} school(s), can be used, {count} warning(s)")),
     }
 }
 
+/// The folder of the store and the tokens, wherever the program starts.
+fn whole_data(store: &StoreArgs, config: &Config) -> PathBuf {
+    let data = super::data(store, config);
+    std::path::absolute(&data).unwrap_or(data)
+}
+
 /// Others of this machine can read what the bridge keeps.
 fn open_data(store: &StoreArgs, config: &Config) -> Option<Problem> {
-    let data = store.data.as_ref().unwrap_or(&config.instance.data);
-    private::open_to_others(data).map(|why| Problem {
+    let data = super::data(store, config);
+    private::open_to_others(&data).map(|why| Problem {
         file: data.display().to_string(),
         key: String::new(),
         wrong: format!("other users of this machine can read it, or it holds a link: {why}"),

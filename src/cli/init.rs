@@ -8,7 +8,7 @@ use clap::Args;
 use super::school_file::SchoolFile;
 use crate::config::MARK;
 use crate::discover::account;
-use crate::discover::file::{Access, quoted};
+use crate::discover::file::Access;
 use crate::out::{self, Stop};
 use crate::private;
 use crate::secret::random_token;
@@ -107,11 +107,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 
 fn instance(args: &Init) -> String {
     let url = args.url.as_deref().unwrap_or(MARK);
-    // Wherever the program starts, it has one store.
-    let data = whole(&args.folder).join("data");
-    INSTANCE
-        .replace("url = \"http://127.0.0.1:8080\"", &format!("url = \"{url}\""))
-        .replace("data = \"data\"", &format!("data = {}", quoted(&data.to_string_lossy())))
+    INSTANCE.replace("url = \"http://127.0.0.1:8080\"", &format!("url = \"{url}\""))
 }
 
 fn whole(folder: &Path) -> PathBuf {

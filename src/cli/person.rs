@@ -124,7 +124,7 @@ fn beside_the_store(store: &Backend, data: &Path, school: &SchoolId) {
     }
     if matches!(store, Backend::Redis(_)) {
         out::complain(&format!(
-            "If other instances of the bridge use this store, look into the data folder of each, too: spool/{school}.log and spool/{school}.damaged (--data FOLDER says whether it has any)."
+            "Not reached: the data folders of other instances that use this store. Name each with --data FOLDER on its machine: a spool/{school}.log there may hold requests of this person until its instance has given them to the store; then repeat the command. Remove a spool/{school}.damaged."
         ));
     }
 }

@@ -61,7 +61,11 @@ impl Files {
 
     /// A path as the person gave it.
     pub(super) fn shown(&self, path: &str) -> String {
-        self.folder.join(path).display().to_string()
+        self.path(path).display().to_string()
+    }
+
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
     }
 
     /// The path of a school's file, as the person gave it.

@@ -2,7 +2,7 @@
 //! a folder. Enter at [`Instance`].
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -87,9 +87,10 @@ pub(super) fn read(
             value.trim().clone_into(place);
         }
     }
-    if let Some(folder) = around.get("DOZVON_DATA") {
-        file.data = PathBuf::from(folder.trim());
-    }
+    file.data = match around.get("DOZVON_DATA") {
+        Some(folder) => PathBuf::from(folder.trim()),
+        None => beside(files, &file.data, &mut complaints),
+    };
     warnings.extend(open_files(around));
     let [store, vault_key, vault_key_old] =
         SECRET_VARIABLES.map(|name| read_secret(name, around, &mut complaints));
@@ -126,6 +127,29 @@ pub(super) fn read(
         limits: file.limits,
         notify,
     })
+}
+
+/// A folder that the file names is relative to the file. Before, it was relative to where the program starts: what lies
+/// there is not left behind.
+fn beside(files: &Files, data: &Path, complaints: &mut Complaints) -> PathBuf {
+    let (folder, former) = (files.path("").join(data), whole(data));
+    let is_kept_in = |folder: &Path| {
+        ["dozvon.sqlite", "instance", "spool", "tokens"].iter().any(|name| folder.join(name).exists())
+    };
+    if whole(&folder) != former && is_kept_in(&former) && !is_kept_in(&folder) {
+        let wrong = format!(
+            "relative to this file it is {}, but the bridge has kept its data in {}",
+            folder.display(),
+            former.display()
+        );
+        complaints.add("data", wrong, format!("\"{}\", or move that folder", former.display()));
+    }
+    folder
+}
+
+/// From the root, without the parts that mean nothing.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Variables that hold secrets.

@@ -28,7 +28,7 @@ pub struct InstanceFile {
     pub proxies: Vec<String>,
     /// Redis, `redis://host:6379/0`; `DOZVON_STORE`. Default: none, the embedded store.
     pub store: Option<String>,
-    /// Folder of the embedded store and of stored tokens; `DOZVON_DATA`. Default `data`.
+    /// Folder of the embedded store and of stored tokens, relative to the file; `DOZVON_DATA`. Default `data`.
     pub data: PathBuf,
     /// What is logged: a level, or `dozvon=debug,info`; `DOZVON_LOG`. Default `info`.
     pub log: String,

@@ -153,7 +153,12 @@ impl CallRecord {
             return Merged::Nothing;
         }
         let quiet = self.last.as_ref().is_some_and(|last| !self.talks_after(last)) || self.has_ended();
-        let seconds = if quiet { self.waits.final_wait_s } else { self.waits.stuck_s };
+        let mut open = self.legs.values().filter(|leg| leg.ended.is_none());
+        let seconds = match quiet {
+            true => self.waits.final_wait_s,
+            false if open.all(|leg| leg.menu) => self.waits.in_menu_s(),
+            false => self.waits.stuck_s,
+        };
         let wake = now + TimeDelta::seconds(seconds.into());
         self.wake = Some(wake);
         Merged::Waiting { wake }

@@ -13,7 +13,7 @@ async fn check_names_all_problems_at_once() {
     let right = bench.run(&["check"]).await;
     assert_eq!(
         (right.code(), right.out().as_str()),
-        (Some(0), "1 school(s), no problems\n"),
+        (Some(0), format!("data: {}\n1 school(s), no problems\n", bench.data().display()).as_str()),
         "{}",
         right.err()
     );
@@ -29,6 +29,31 @@ async fn check_names_all_problems_at_once() {
     }
     // The bridge does not start with it either, and prints the same problem.
     assert_eq!(bench.run(&["serve"]).await.err(), wrong.err());
+}
+
+/// Wherever the program starts, it has one store; the one that lies where it was sought before is not left behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relative_data_folder_begins_at_its_file() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let start = bench.folder.path().join("elsewhere");
+    std::fs::create_dir(&start).expect("a folder");
+    let check = async || {
+        let mut command = bench.command(&["check"]);
+        let ended = command.env_remove("DOZVON_DATA").current_dir(&start).output().await.expect("it ends");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (ended.status.code(), text(&ended.stdout), text(&ended.stderr))
+    };
+    let own = bench.config().join("data");
+    let (code, said, wrong) = check().await;
+    assert!(code == Some(0) && said.starts_with(&format!("data: {}\n", own.display())), "{said}{wrong}");
+    let former = start.join("data");
+    std::fs::create_dir(&former)
+        .and_then(|()| std::fs::write(former.join("dozvon.sqlite"), ""))
+        .expect("a store");
+    let (code, _, wrong) = check().await;
+    assert!(code == Some(1) && wrong.contains(&format!("\"{}\", or move", former.display())), "{wrong}");
+    std::fs::rename(&former, &own).expect("moved");
+    assert_eq!(check().await.0, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

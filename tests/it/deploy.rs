@@ -353,8 +353,8 @@ fn scripts_can_be_run() {
 #[test]
 fn keys_and_data_are_ignored() {
     for (file, lines) in [
-        (".gitignore", &[".env", ".env.*", "!.env.example", "/data"][..]),
-        (".dockerignore", &[".env", ".env.*", ".git", "data"][..]),
+        (".gitignore", &[".env", ".env.*", "!.env.example", "data/"][..]),
+        (".dockerignore", &[".env", ".env.*", ".git", "**/data"][..]),
     ] {
         let text = text(file);
         for line in lines {

@@ -195,6 +195,7 @@ fn call_that_breaks() -> [Item; 2] {
         taken_from: None,
         command: None,
         manager_leg: false,
+        menu: false,
         talk_seconds: Some(u32::MAX),
     };
     let record = FinalRecord {

@@ -74,6 +74,7 @@ pub(super) fn is_meant(
     !asks
         && !words_of(rest).iter().any(|word| word == "никогда")
         && !denies(answers, kind, beside, rest, dates)
+        && !offers_other(answers, kind, rest)
         && goes_on(answers, kind, said, beside, dates)
         && parts.all(|part| stands(answers, kind, part))
 }
@@ -97,6 +98,19 @@ fn denies(answers: &Answers, kind: AnswerKind, beside: &str, whole: &str, dates:
             && (next_word(tail).is_some_and(|(next, _)| is_of(&next, OF_TIME))
                 || begins_with_date(tail, dates));
         if !(is_same || is_reason || of_time) {
+            return true;
+        }
+    }
+    false
+}
+
+/// «Завтра или рассрочка»: one of two answers. Of «перезвонить завтра или сам наберёт» the first is meant.
+fn offers_other(answers: &Answers, kind: AnswerKind, mut rest: &str) -> bool {
+    while let Some((word, tail)) = next_word(rest) {
+        rest = tail;
+        let other = answers.known(tail).map(|(other, _, _)| other).filter(|other| *other != kind);
+        let is_other = other.is_some_and(|other| !(kind == CallBack && other == OwnTry));
+        if matches!(word.as_str(), "или" | "либо") && is_other {
             return true;
         }
     }

@@ -284,6 +284,36 @@ fn words_that_say_something_else_are_asked() {
     }
 }
 
+/// Of two answers that are offered, none is taken; which day or time is meant is for the dates.
+#[test]
+fn one_of_two_answers_is_asked() {
+    use AnswerKind::*;
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
+    for said in [
+        "перезвонить завтра или рассрочка",
+        "перезвонить завтра в 12 или рассрочка",
+        "обещал оплатить завтра, или перезвонить в среду",
+        "отказ или перезвонить завтра",
+        "думает 3 дня либо отказ",
+    ] {
+        let told = one(Answers::default().from_result(said, &dates));
+        check(told, Some((Unclear, None, None, Some(said))), said);
+    }
+    for (said, at) in [
+        ("перезвонить завтра в 12 или сам наберёт", Some("2026-11-23 12:00")),
+        ("перезвонить завтра в 11, а лучше в 12", Some("2026-11-23 12:00")),
+        ("перезвонить завтра в 11 и в 15", None),
+        ("перезвонить пятница/понедельник", None),
+        ("перезвонить перед занятием в 12", None),
+        ("перезвонить во вторник в 12, сегодня не может", Some("2026-11-24 12:00")),
+    ] {
+        let told = one(Answers::default().from_result(said, &dates));
+        let told = told.map(|answer| Answer { why: None, ..answer });
+        check(told, Some((CallBack, at, None, None)), said);
+    }
+}
+
 #[test]
 fn what_goes_on_in_its_own_words_is_meant() {
     use AnswerKind::*;

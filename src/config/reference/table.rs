@@ -134,7 +134,7 @@ const INSTANCE: &[Section] = &[
             key(
                 "data",
                 "folder",
-                "The embedded store and kept tokens; best an absolute path, as `init` writes it. A relative one begins where the program starts, so a start elsewhere finds another, empty store.",
+                "The embedded store and kept tokens. A relative one begins at this file; one in DOZVON_DATA or `--data` where the program starts. `check` prints the whole path.",
             ),
             key("log", "text", "What is logged: a level, or `dozvon=debug,info`."),
             key("log_format", "text | json", "How it is logged."),

@@ -27,6 +27,8 @@ pub struct LegRecord {
     pub ended: Option<(u32, At, Outcome)>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub manager_leg: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub menu: bool,
     // These may come with any event of the leg, perhaps only with the first; the value with the lowest
     // counter counts.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +49,7 @@ impl LegRecord {
         self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
         self.last_at = Some(self.last_at.map_or(at, |last| last.max(at)));
         self.manager_leg |= leg.manager_leg;
+        self.menu |= leg.menu;
         match leg.state {
             LegState::Talking => self.talking_at = Some(self.talking_at.map_or(at, |first| first.min(at))),
             LegState::Ended(outcome) => {

@@ -322,6 +322,33 @@ fn a_leg_that_never_ends_is_given_up_after_hours() {
     check("stuck", &found, (Direction::Outbound, Outcome::Failed, Reached::Nobody, 0, Some("101")));
 }
 
+/// Mango has no summary of it, and the menu's leg stays open: the client is missed, and called back.
+#[test]
+fn a_menu_that_never_ends_is_given_up_after_minutes() {
+    let (line, menu) = (|| json!({"line_number": "74955550000"}), || json!({"location": "ivr"}));
+    let ended = json!({"disconnect_reason": 1111});
+    let in_menu = leg("A", 1, 0, "Connected", client(), line(), menu());
+    let rings = leg("B", 1, 5, "Appeared", client(), employee("101"), json!({}));
+    let rang = leg("B", 2, 30, "Disconnected", client(), employee("101"), ended);
+    let talks = leg("B", 2, 9, "Connected", client(), employee("101"), json!({}));
+    for (events, wake_s) in [
+        (vec![&in_menu], 600),
+        (vec![&in_menu, &rings], 4 * 3600),
+        (vec![&in_menu, &rings, &talks], 4 * 3600),
+        (vec![&in_menu, &rings, &rang], 600),
+    ] {
+        let mut record = unheard();
+        let last = events.iter().map(|event| record.merge(event, event.at)).last();
+        let wake = events.last().expect("an event").at + chrono::TimeDelta::seconds(wake_s);
+        assert_eq!(last, Some(Merged::Waiting { wake }));
+        if wake_s == 600 {
+            let found = result(record.on_wake(wake)).expect("a result");
+            assert_eq!((found.result.direction, found.result.talk_seconds), (Direction::Inbound, Some(0)));
+            assert_ne!(found.result.outcome, Outcome::Answered);
+        }
+    }
+}
+
 #[test]
 fn a_record_without_a_talk_does_not_undo_the_talk_that_was_seen() {
     let (_, mut events, expected) = scenarios().swap_remove(0);
@@ -370,6 +397,7 @@ fn nonsense() -> impl Strategy<Value = CallEvent> {
                 taken_from,
                 command,
                 manager_leg,
+                menu: false,
                 talk_seconds: None,
             })
         },

@@ -1,14 +1,18 @@
 //! Requests to the account's REST API: address, token, body, and the class of the answer. Never paces itself
 //! (the HTTP port does) and never follows a link of an answer. It refreshes a refused token once, and once
 //! the account has been denied it does not send requests that were already waiting. It believes no single 404, which
-//! an account that is moved or mended answers to everything. Enter at [`AmoClient::send`].
+//! an account that is moved, or a server that is changed, answers for some seconds. Enter at [`AmoClient::send`].
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::classify::{RepeatSafety, Reply, Verdict, classify};
 use super::token::TokenSource;
+use crate::clock::stopwatch;
 use crate::platform::Fault;
 use crate::platform::http::{BudgetRequest, Granted, Http, Request};
 use crate::process::Urgency;
@@ -16,6 +20,11 @@ use crate::secret::Secret;
 
 /// What every account answers while it works.
 pub(super) const ACCOUNT: &str = "/api/v4/account";
+
+/// A 404 is believed if this much later a further one says the same.
+const GONE_MS: u64 = 30_000;
+/// Requests that were answered with 404 and are remembered; the oldest is forgotten first.
+const GONE_MAX: usize = 1_000;
 
 pub(super) const USER_AGENT: &str = concat!("dozvon/", env!("CARGO_PKG_VERSION"));
 
@@ -27,6 +36,8 @@ pub struct AmoClient {
     /// `https://name.amocrm.ru`, without a slash at its end.
     base: String,
     denials: Arc<Mutex<Denials>>,
+    /// Requests that are answered with 404, and since when.
+    gone: Arc<Mutex<BTreeMap<String, Instant>>>,
 }
 
 /// How many times the account has been denied so far, and the last reason.
@@ -111,7 +122,13 @@ impl Call {
 impl AmoClient {
     /// `url` as in the school's settings.
     pub fn new(url: &str, http: Arc<dyn Http>, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { http, tokens, base: url.trim_end_matches('/').to_owned(), denials: Arc::default() }
+        Self {
+            http,
+            tokens,
+            base: url.trim_end_matches('/').to_owned(),
+            denials: Arc::default(),
+            gone: Arc::default(),
+        }
     }
 
     pub fn tokens(&self) -> &dyn TokenSource {
@@ -158,21 +175,35 @@ impl AmoClient {
                 Err(Fault::later("amoCRM answers 404 to what names nothing that could be gone"))
             }
             Reply::Rejected(rejection) if rejection.status == 404 && !call.path.starts_with(ACCOUNT) => {
-                self.asked_again(call).await
+                self.believe(call).await?;
+                Ok(Reply::Rejected(rejection))
             }
-            reply => Ok(reply),
+            reply => {
+                self.gone().remove(&key(call));
+                Ok(reply)
+            }
         }
     }
 
-    /// What a 404 names is missing if the account answers and a second request says the same.
-    async fn asked_again(&self, call: &Call) -> Result<Reply, Fault> {
+    /// What a 404 names is missing if the account answers, and if the same was said a while ago.
+    async fn believe(&self, call: &Call) -> Result<(), Fault> {
         let account = Call::get(ACCOUNT, &[], call.urgency).for_deliveries(0);
         self.turn(Self::budget_request(&account)).await?;
         if let Reply::Rejected(rejection) = self.signed(&account).await? {
             return Err(Fault::later(format!("amoCRM answers {} for the account, too", rejection.status)));
         }
-        self.turn(Self::budget_request(call)).await?;
-        self.signed(call).await
+        let (mut gone, key) = (self.gone(), key(call));
+        if gone.len() >= GONE_MAX && !gone.contains_key(&key) {
+            let oldest = gone.iter().min_by_key(|(_, since)| **since).map(|(call, _)| call.clone());
+            oldest.and_then(|oldest| gone.remove(&oldest));
+        }
+        let since = *gone.entry(key).or_insert_with(stopwatch);
+        let is_believed = since.elapsed() >= Duration::from_millis(GONE_MS);
+        if is_believed { Ok(()) } else { Err(not_believed_yet()) }
+    }
+
+    fn gone(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One request; a second one with another token if the first was refused.
@@ -239,6 +270,16 @@ impl AmoClient {
     }
 }
 
+pub(super) fn not_believed_yet() -> Fault {
+    let why = "amoCRM answers 404; it is asked again before that is believed".to_owned();
+    Fault::Later { why, after_ms: Some(GONE_MS) }
+}
+
+/// The same request, whatever its body.
+fn key(call: &Call) -> String {
+    format!("{} {}", call.method, call.path)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -284,26 +325,71 @@ mod tests {
         reply
     }
 
-    #[test]
-    fn a_404_counts_only_while_the_account_answers() {
+    fn client(script: Vec<Scene>) -> AmoClient {
+        AmoClient::new(BASE, Script::new(script), Arc::new(Tokens(Mutex::new(1))))
+    }
+
+    /// A server that is changed answers 404 for some seconds, also to what is there.
+    #[tokio::test(start_paused = true)]
+    async fn a_404_is_believed_when_the_account_answers_and_later_says_the_same() {
         const LEAD: &str = "/api/v4/leads/1";
         let gone = |path| get(path, 404, json!({ "title": "Not Found", "status": 404 }));
         let there = |path| get(path, 200, json!({ "id": 1 }));
-        let read = |script| {
-            let client = AmoClient::new(BASE, Script::new(script), Arc::new(Tokens(Mutex::new(1))));
-            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-            runtime.block_on(client.read(&Call::get(LEAD, &[], Urgency::Usual)))
+        let call = Call::get(LEAD, &[], Urgency::Usual);
+        let pause = || tokio::time::advance(Duration::from_millis(GONE_MS));
+        let is_later = |told: Result<Option<Value>, Fault>| matches!(told, Err(Fault::Later { .. }));
+
+        let amo = client(vec![gone(LEAD), gone(ACCOUNT)]);
+        assert!(is_later(amo.read(&call).await));
+
+        let amo = client(vec![gone(LEAD), there(ACCOUNT), gone(LEAD), there(ACCOUNT), there(LEAD)]);
+        assert!(is_later(amo.read(&call).await));
+        assert!(is_later(amo.read(&call).await), "a second one at once says nothing more");
+        pause().await;
+        assert_eq!(amo.read(&call).await, Ok(Some(json!({ "id": 1 }))));
+
+        let amo = client(vec![gone(LEAD), there(ACCOUNT), there(LEAD), gone(LEAD), there(ACCOUNT)]);
+        assert!(is_later(amo.read(&call).await));
+        assert!(amo.read(&call).await.is_ok());
+        pause().await;
+        assert!(is_later(amo.read(&call).await), "it was there meanwhile");
+
+        let amo = client(vec![gone(LEAD), there(ACCOUNT), gone(LEAD), there(ACCOUNT)]);
+        let Err(Fault::Later { after_ms: Some(after_ms), .. }) = amo.read(&call).await else {
+            panic!("later")
         };
-        assert!(matches!(read(vec![gone(LEAD), gone(ACCOUNT)]), Err(Fault::Later { .. })));
-        let back = read(vec![gone(LEAD), there(ACCOUNT), there(LEAD)]);
-        assert_eq!(back, Ok(Some(json!({ "id": 1 }))));
-        assert_eq!(read(vec![gone(LEAD), there(ACCOUNT), gone(LEAD)]), Ok(None));
-        let (path, body) = ("/api/v4/leads/complex", json!([]));
-        let script = vec![post(path, body.clone(), 404, json!({ "title": "Not Found", "status": 404 }))];
-        let client = AmoClient::new(BASE, Script::new(script), Arc::new(Tokens(Mutex::new(1))));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let made = runtime.block_on(client.write(&Call::create(path, body, Urgency::Usual)));
-        assert!(matches!(made, Err(Fault::Later { .. })), "a new lead cannot be missing: {made:?}");
+        tokio::time::advance(Duration::from_millis(after_ms)).await;
+        assert_eq!(amo.read(&call).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_404_to_what_makes_something_new_waits() {
+        for path in ["/api/v4/leads/complex", "/api/v4/tasks", "/api/v4/leads/notes"] {
+            let gone = json!({ "title": "Not Found", "status": 404 });
+            let mut script = vec![post(path, json!([]), 404, gone)];
+            if path != "/api/v4/leads/complex" {
+                script.push(get(ACCOUNT, 200, json!({ "id": 1 })));
+            }
+            let made = client(script).write(&Call::create(path, json!([]), Urgency::Usual)).await;
+            assert!(matches!(made, Err(Fault::Later { .. })), "{path}: {made:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn remembered_404s_are_bounded() {
+        let paths: Vec<String> = (0..GONE_MAX + 5).map(|id| format!("/api/v4/tasks/{id}")).collect();
+        let scenes = |path: &String| [get(path, 404, Value::Null), get(ACCOUNT, 200, json!({ "id": 1 }))];
+        let amo = client(paths.iter().chain([&paths[5]]).flat_map(scenes).collect());
+        for path in &paths {
+            let told = amo.read(&Call::get(path, &[], Urgency::Usual)).await;
+            assert!(matches!(told, Err(Fault::Later { .. })));
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(amo.gone().len(), GONE_MAX);
+        let oldest = amo.gone().iter().min_by_key(|(_, since)| **since).map(|(call, _)| call.clone());
+        assert_eq!(oldest.as_deref(), Some("GET /api/v4/tasks/5"));
+        tokio::time::advance(Duration::from_millis(GONE_MS)).await;
+        assert_eq!(amo.read(&Call::get("/api/v4/tasks/5", &[], Urgency::Usual)).await, Ok(None));
     }
 
     #[test]

@@ -8,8 +8,11 @@ use crate::platform::check::{self, Beside, Findings};
 use crate::platform::reference::{Key, key};
 
 /// A row of the reference that is the same for every provider.
-pub const STUCK: Key =
-    key("stuck_s", "seconds", "After which a call without a reported end counts as ended.");
+pub const STUCK: Key = key(
+    "stuck_s",
+    "seconds",
+    "After which a call without a reported end counts as ended; in a menu, after 10 minutes.",
+);
 
 /// The settings that every provider's table has.
 #[derive(Debug, Clone, Copy)]

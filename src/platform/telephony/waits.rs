@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// A call whose end is never reported counts as ended after this silence.
 const STUCK_S: u32 = 4 * 3600;
+/// So does one that is only in a menu or a queue.
+const IN_MENU_S: u32 = 600;
 
 /// How long to wait for a provider's events, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,11 @@ pub struct Waits {
 impl Waits {
     pub fn new(final_wait_s: u32) -> Self {
         Self { final_wait_s, stuck_s: STUCK_S }
+    }
+
+    /// For any event of a call that is only in a menu or a queue.
+    pub fn in_menu_s(&self) -> u32 {
+        self.stuck_s.min(IN_MENU_S)
     }
 }
 

@@ -120,7 +120,7 @@ fn of_time(d: &mut Decision, at: At) -> bool {
     let first = is_first(d);
     let (text, script) = words(d, first);
     let checks = text == TextId::TaskCheckContacts;
-    let last = d.case.order.round.last_outcome.map(|outcome| d.words(&outcome.said()));
+    let last = d.case.order.round.last_outcome.map(|outcome| d.words(&outcome.said_of_attempt()));
     let why = d.case.order.round.why.clone().or(last);
     let (to, due) = if first { first_task(d, at) } else { (None, at) };
     let call = Call { text, script, due, time: at, why: why.as_deref(), to };

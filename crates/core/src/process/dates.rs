@@ -10,11 +10,13 @@
 //! | time that a client needs | «3 дня», «неделю», «дней 5» ([`Reader::term`]) | «2-3 дня», «до отпуска» |
 //!
 //! Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the past is left out. A time of day
-//! beside which a number or a word of time was not read («в январе в 13») is unclear, too: it never means today. So is
-//! one of two that are offered: «завтра или в пятницу».
+//! beside which a number or a word of time was not read («в январе в 13», «до урока в 12») is unclear, too: it never
+//! means today. So is one of two that are offered: «завтра или в пятницу», «вт/чт», «в 11 и в 15». What is refused
+//! («завтра не может») or replaced («в 11, а лучше в 12») is not meant.
 //! Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
 
 mod ahead;
+mod choice;
 mod clock;
 mod day;
 mod part;
@@ -35,8 +37,8 @@ use chrono_tz::Tz;
 
 use self::clock::clock;
 use self::day::Day;
+use self::phrase::Phrase;
 pub use self::phrase::Wrong;
-use self::phrase::{Clock, Phrase};
 use self::token::Tokens;
 use super::calendar::{Calendar, at_local};
 use super::hours::TimeOfDay;
@@ -44,6 +46,8 @@ use super::value::At;
 
 /// Longer texts are read up to here.
 const TOKENS_MAX: usize = 500;
+/// «Завтра в 11, а лучше в 12» is one phrase with so many words between at most.
+const BETWEEN_MAX: usize = 4;
 
 /// What is needed to understand a date: when and where it was written, and the school's habits.
 #[derive(Debug, Clone, Copy)]
@@ -80,43 +84,62 @@ pub struct Found {
 }
 
 impl Reader<'_> {
-    /// All dates and times of a text, in its order; without those that are past or negated.
+    /// All dates and times of a text, in its order; without those that are past or refused.
     pub fn read(&self, text: &str) -> Vec<Found> {
-        let tokens = Tokens::of(text, TOKENS_MAX);
-        let (mut found, mut place, mut free) = (Vec::new(), 0, 0);
-        while place < tokens.len() {
-            let Some((phrase, end)) = self.phrase(&tokens, place, free) else {
-                place += 1;
-                continue;
-            };
-            let named = phrase.named(self).filter(|_| !tokens.is_negated(place));
-            found.extend(named.map(|named| Found {
-                named,
-                range: tokens.range(place, end),
-                of_return: tokens.follows_return(place),
-            }));
-            (place, free) = (end, end);
-        }
-        found
+        self.found(text).0
     }
 
     /// The date that is meant: the first one with a word of return, else the first one. A time alone is not today's where
-    /// another day is named.
+    /// another day is named, or one is refused; nor is one of two.
     pub fn meant(&self, text: &str) -> Option<Found> {
-        let found = self.read(text);
+        let (found, refused) = self.found(text);
         let meant = found.iter().find(|one| one.of_return).or(found.first())?;
         let day_of = |at: At| at.with_timezone(&self.now.timezone()).date_naive();
-        let has_other_day = |at: At| {
-            found.iter().any(|one| match one.named {
-                Named::Day(day) => day != day_of(at),
-                Named::Time(time) => day_of(time) != day_of(at),
-                Named::Clock(_) | Named::Unclear => false,
-            })
+        let is_other = |one: &Found, at: At| match one.named {
+            Named::Day(day) => day != day_of(at),
+            Named::Time(time) => day_of(time) != day_of(at),
+            Named::Clock(time) => time != at && !meant.of_return,
+            Named::Unclear => false,
         };
+        let is_day = |one: &Found| matches!(one.named, Named::Day(_) | Named::Time(_));
         match meant.named {
-            Named::Clock(at) if has_other_day(at) => Some(Found { named: Named::Unclear, ..meant.clone() }),
+            Named::Clock(at) if found.iter().any(|one| is_other(one, at)) || refused.iter().any(is_day) => {
+                Some(Found { named: Named::Unclear, ..meant.clone() })
+            }
             _ => Some(meant.clone()),
         }
+    }
+
+    /// What may be meant, and what is refused.
+    fn found(&self, text: &str) -> (Vec<Found>, Vec<Found>) {
+        let tokens = Tokens::of(text, TOKENS_MAX);
+        let (mut found, mut refused) = (Vec::new(), Vec::new());
+        let (mut place, mut free, mut last, mut first) = (0, 0, Phrase::default(), 0);
+        while place < tokens.len() {
+            let Some((mut phrase, end)) = self.phrase(&tokens, place, free) else {
+                place += 1;
+                continue;
+            };
+            let is_better = free > 0 && tokens.is_preferred(place, free);
+            if is_better {
+                phrase.take_day_of(last);
+                refused.extend(found.pop());
+            }
+            if !is_better || place > free + BETWEEN_MAX {
+                first = place;
+            }
+            let one = phrase.named(self).map(|named| Found {
+                named,
+                range: tokens.range(first, end),
+                of_return: tokens.follows_return(first),
+            });
+            match tokens.is_negated(place) || tokens.is_refused_behind(end) {
+                true => refused.extend(one),
+                false => found.extend(one),
+            }
+            (place, free, last) = (end, end, phrase);
+        }
+        (found, refused)
     }
 
     fn is_in_moscow(&self) -> bool {
@@ -128,22 +151,8 @@ impl Reader<'_> {
         let (mut phrase, end) = self.longest(tokens, start)?;
         phrase.unclear |= phrase.is_doubted_by(tokens, start, end, free)
             || (phrase.has_time() && tokens.says_other_zone(start, end, free, self.is_in_moscow()))
-            || (self.offers_another(tokens, end) && phrase.named(self).is_some());
+            || (self.offers_another(tokens, &phrase, end) && phrase.named(self).is_some());
         Some((phrase, end))
-    }
-
-    /// «Завтра или послезавтра», «в 12 или в 15»: another day or time is offered behind a phrase.
-    fn offers_another(&self, tokens: &Tokens, end: usize) -> bool {
-        let is_choice = matches!(tokens.word(end), "или" | "либо") && tokens.joins_next(end);
-        let other = tokens.behind_joints(end + 1).filter(|_| is_choice && tokens.joins_next(end - 1));
-        other.is_some_and(|other| {
-            let is_number = words::count(tokens.word(other)).is_some() && !tokens.is_quantity(other);
-            let is_figure = || tokens.is_figures(other) && tokens.is_stray(other, other, tokens.len());
-            is_number
-                || is_figure()
-                || tokens.time_word(other).is_some()
-                || self.longest(tokens, end + 1).is_some()
-        })
     }
 
     fn longest(&self, tokens: &Tokens, start: usize) -> Option<(Phrase, usize)> {
@@ -152,11 +161,20 @@ impl Reader<'_> {
         loop {
             let mut next = place;
             while next < tokens.len() && words::is_joint(tokens.word(next)) && tokens.joins_next(next) {
-                next += 1;
+                // «Завтра после работы в 19».
+                let is_everyday =
+                    end.is_some() && tokens.is_everyday(next + 1) && tokens.joins_next(next + 1);
+                next += if is_everyday { 2 } else { 1 };
             }
             let before = if next > place { tokens.word(next - 1) } else { "" };
+            let (known, from) = (phrase.clone(), place);
             if next >= tokens.len() || !self.piece(tokens, next, before, &mut phrase, &mut place) {
                 return Some((phrase, end?));
+            }
+            // «Во вторник, сегодня не может».
+            let is_apart = from > start && tokens.gap(from - 1).contains(',');
+            if end.is_some() && is_apart && tokens.is_refused_behind(place) {
+                return Some((known, from));
             }
             end = Some(place);
             if !tokens.joins_next(place - 1) {
@@ -171,6 +189,10 @@ impl Reader<'_> {
             match day {
                 // «После пятницы» is no day.
                 Day::On(_) | Day::Of(..) | Day::Loose(_) | Day::Ahead(_) if before == "после" => {
+                    phrase.unclear = true;
+                }
+                // «С 5 до 6 декабря».
+                Day::On(_) if before == "до" && phrase.clock.is_some_and(|clock| clock.may_be_day) => {
                     phrase.unclear = true;
                 }
                 Day::On(day) => phrase.take_day(day),
@@ -198,7 +220,7 @@ impl Reader<'_> {
                 _ if is_length || goes_on => phrase.unclear = true,
                 // «До 18:00» is no time, but «с 11 до 12» begins at one.
                 "до" if phrase.clock.is_none() => phrase.unclear = true,
-                _ => phrase.clock = phrase.clock.or(Some(clock)),
+                _ => phrase.take_clock(clock, before == "до" || tokens.is_behind_dash(at)),
             }
             *end = next;
         } else if let Some(part) = words::part(tokens.word(at)).filter(|_| {
@@ -210,7 +232,7 @@ impl Reader<'_> {
             phrase.part = Some(part);
             *end = at + 1;
         } else if let Some(time) = self.meal(tokens.word(at), before) {
-            phrase.clock = phrase.clock.or(Some(Clock::exact(time)));
+            phrase.meal = phrase.meal.or(Some(time));
             *end = at + 1;
         } else {
             return false;

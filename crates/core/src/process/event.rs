@@ -292,6 +292,14 @@ impl Outcome {
             Self::Voicemail => word::voicemail(),
         }
     }
+
+    /// The same of an attempt that did not reach the client: its talk was too short (D12).
+    pub(crate) fn said_of_attempt(self) -> Phrase {
+        match self {
+            Self::Answered => word::cut_off(),
+            other => other.said(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,7 +30,11 @@ pub(super) fn words(d: &Decision) -> Option<(Phrase, At)> {
         Wait::FreePool => (next::taker(), d.at(Timer::FreePool)?),
         Wait::Dialling => {
             let at = d.at(Timer::Attempt).filter(|_| order.round.planned)?;
-            let last = order.round.last_outcome.map(|outcome| d.words(&outcome.said())).unwrap_or_default();
+            let last = order
+                .round
+                .last_outcome
+                .map(|outcome| d.words(&outcome.said_of_attempt()))
+                .unwrap_or_default();
             (next::attempt(at, order.round.attempts + 1, last), at)
         }
         Wait::Promised => {

@@ -346,7 +346,7 @@ fn requests() -> Vec<Request> {
         Request::Round { task: None, why: None },
         Request::RoundBegins,
         Request::PromisedRound { call: Some(PlannedCall { due: day, time: day, why: None }) },
-        Request::CallAtOnce { due: day },
+        Request::CallAtOnce { due: day, why: None },
         Request::Attempt,
         Request::NotReached { outcome: Outcome::Busy, at: day },
         Request::LastLetter,

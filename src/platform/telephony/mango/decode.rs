@@ -51,6 +51,7 @@ fn leg(body: &Value, at: At) -> Result<Signal, Undecodable> {
         taken_from: sides.taken_from.clone(),
         command: wire::text(&body["command_id"]),
         manager_leg: sides.manager_leg(),
+        menu: sides.in_menu,
         talk_seconds: None,
     };
     let at = moment(&body["timestamp"]).unwrap_or(at);

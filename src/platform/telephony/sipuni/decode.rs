@@ -54,6 +54,7 @@ fn leg(wire_event: &WireEvent, kind: EventKind, state: LegState) -> Leg {
         taken_from: None,
         command: command(wire_event),
         manager_leg: false,
+        menu: false,
         talk_seconds: None,
     }
 }

@@ -51,6 +51,7 @@ fn leg(wire_event: &WireEvent, kind: EventKind) -> Option<Leg> {
         taken_from: None,
         command: wire_event.api_call().map(callback_key),
         manager_leg: wire_event.is_callback() && wire_event.flow == Direction::Inbound,
+        menu: false,
         talk_seconds,
     })
 }

@@ -71,6 +71,7 @@ fn leg(wire_event: &WireEvent, leg: String, state: LegState) -> Leg {
         taken_from: None,
         command: None,
         manager_leg: false,
+        menu: false,
         talk_seconds: None,
     }
 }

@@ -335,6 +335,7 @@ async fn every_entry_of_the_journal_names_its_request() {
         taken_from: None,
         command: None,
         manager_leg: false,
+        menu: false,
         talk_seconds: Some(0),
     };
     let (call, what) = ("told:2".to_owned(), CallWhat::Leg(leg));

@@ -81,7 +81,8 @@ pub(super) fn faults(env: &Environment<'_>, source: &str, names: &Names) -> Vec<
     for name in unknown.iter().filter(|name| !names.is_known(name) && !walk.called.contains(*name)) {
         let line = walk.lines.get(name).copied().unwrap_or(1);
         let all = names.list();
-        let meant = nearest(name, all.iter().map(String::as_str)).or_else(|| below(name, &all));
+        let near = || nearest(name, all.iter().map(String::as_str)).or_else(|| below(name, &all));
+        let meant = elsewhere(name, &all).or_else(near);
         let meant = meant.map(|near| format!("is `{near}` meant? There are: ")).unwrap_or_default();
         let wrong = format!("unknown variable `{name}`");
         found.push(Flaw { line, wrong, allowed: format!("{meant}{}", all.join(", ")) });
@@ -89,6 +90,22 @@ pub(super) fn faults(env: &Environment<'_>, source: &str, names: &Names) -> Vec<
     found.sort_by(|one, other| (one.line, &one.wrong).cmp(&(other.line, &other.wrong)));
     found.dedup();
     found
+}
+
+/// What other systems call otherwise: `order.price` is `order.cost`.
+fn elsewhere<'n>(name: &str, all: &'n [String]) -> Option<&'n str> {
+    const WORDS: [(&[&str], &str); 7] = [
+        (&["price", "sum", "total", "amount"], "cost"),
+        (&["price_sum", "total_sum"], "cost_sum"),
+        (&["payed", "paid_money"], "paid"),
+        (&["debt", "rest"], "left"),
+        (&["course", "product", "offer", "title"], "positions"),
+        (&["link", "url", "payment_url"], "payment_link"),
+        (&["firstname", "first_name", "fio"], "name"),
+    ];
+    let (table, last) = name.rsplit_once('.')?;
+    let (_, ours) = WORDS.iter().find(|(theirs, _)| theirs.contains(&last))?;
+    all.iter().map(String::as_str).find(|known| known.rsplit_once('.') == Some((table, *ours)))
 }
 
 /// The only name that ends like this one: `source.form` for `form`.

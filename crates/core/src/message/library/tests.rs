@@ -208,7 +208,15 @@ fn a_call_task_begins_with_who_and_what_and_has_its_script_once_a_round() {
     assert_eq!(first("task_call", 2), (format!("Позвонить: {who} · попытка 2 из 5"), false));
     assert_eq!(first("task_call", 6).0, format!("Позвонить: {who} · попытка 6"));
     let missed = "Пропущенный звонок · Перезвонить во вторник, 24\u{a0}ноября, в\u{a0}11:00: ";
-    assert_eq!(first("task_missed_call", 1).0, format!("{missed}{who}"));
+    let body = |why: &str| {
+        let vars = Vars { why: why.to_owned(), ..vars(1) };
+        library.render(&"task_missed_call".into(), &vars).body
+    };
+    assert!(body("").starts_with(&format!("{missed}{who}\nКлиент звонил ")), "{}", body(""));
+    assert!(body("").contains(" и не дозвонился. "));
+    let cut_off = body("разговор оборвался через 8 с");
+    assert!(cut_off.starts_with("Звонок оборвался · Перезвонить "), "{cut_off}");
+    assert!(cut_off.contains(": разговор оборвался через 8 с. "), "{cut_off}");
 }
 
 #[test]
@@ -388,6 +396,8 @@ fn what_the_engine_would_misunderstand_is_an_error() {
         assert!(found.wrong.contains(wrong), "{}", found.wrong);
         assert!(found.allowed.contains(allowed), "{}", found.allowed);
     };
+    check("{{ order.price }}", 5, "unknown variable `order.price`", "is `order.cost` meant?");
+    check("{{ order.product }}", 5, "unknown variable `order.product`", "is `order.positions` meant?");
     // A text is greater than every number.
     check("{% if order.left > 0 %}а{% endif %}", 5, "`order.left` is a text", "`order.left_sum`");
     check(

@@ -15,6 +15,7 @@ phrases! {
         day_is_long_past;
         time_is_past;
         answered;
+        cut_off;
         no_answer;
         busy;
         rejected;
@@ -177,6 +178,8 @@ phrases! {
         only_recorded(closed: Flag);
         counted_by_word;
         missed(due: OnDay, later: Flag);
+        cut_off(length: Words);
+        call_back_after(why: Words, due: OnDay, later: Flag);
         word_ignored;
         talk_known;
         said_reached;

@@ -71,8 +71,16 @@ impl Reader<'_> {
         // «Несколько дней», «полтора месяца», «через 2 зарплаты».
         let is_vague = || {
             let word = tokens.word(place);
-            let is_amount = word.starts_with("полтор") || matches!(word, "несколько" | "пару" | "через");
-            let next = place + 1 + usize::from(tokens.count(place + 1).0.is_some());
+            let is_of_amount =
+                |word: &str| word.starts_with("полтор") || matches!(word, "несколько" | "пару" | "тройку");
+            let is_amount = is_of_amount(word) || word == "через";
+            let mut next = place + 1;
+            while tokens.is_figures(next)
+                || words::count(tokens.word(next)).is_some()
+                || (is_of_amount(tokens.word(next)) && word == "через")
+            {
+                next += 1;
+            }
             is_amount && (tokens.time_word(next).is_some() || words::is_hour(tokens.word(next)))
         };
         tokens.time_word(place).is_some() || is_counted() || is_vague()

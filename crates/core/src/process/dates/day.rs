@@ -50,6 +50,9 @@ impl Reader<'_> {
         }
         // «На следующей неделе» is five days or seven, «на той неделе» can be the last one.
         if tokens.get(at + 1).is_some_and(words::is_long_time) {
+            if let Some(day) = self.day_of_week(tokens, at) {
+                return Some(day);
+            }
             match words::which(word) {
                 Some(Which::Next | Which::That) => return Some((Day::Unclear, at + 2)),
                 Some(Which::Last) => return Some((Day::Past, at + 2)),
@@ -64,15 +67,39 @@ impl Reader<'_> {
             .or_else(|| self.after_holidays(tokens, at, before))
     }
 
-    /// «Пятница», «следующий вторник», «эту среду», «среда следующей недели».
+    /// «Этой неделе в среду», «следующей неделе во вторник».
+    fn day_of_week(&self, tokens: &Tokens, at: usize) -> Option<(Day, usize)> {
+        let which = words::which(tokens.word(at)).filter(|_| tokens.word(at + 1) == "неделе")?;
+        let place = at + 2 + usize::from(matches!(tokens.word(at + 2), "в" | "во"));
+        let weekday = tokens.get(place).and_then(words::weekday)?;
+        (at..place).all(|place| tokens.joins_next(place)).then(|| (self.of_week(which, weekday), place + 1))
+    }
+
+    fn of_week(&self, which: Which, weekday: Weekday) -> Day {
+        let since_monday = |day: Weekday| day.num_days_from_monday();
+        match which {
+            Which::Next => Day::Of(weekday, true),
+            Which::This if since_monday(weekday) > since_monday(self.today().weekday()) => {
+                Day::Of(weekday, false)
+            }
+            Which::This | Which::That => Day::Unclear,
+            Which::Last => Day::Past,
+        }
+    }
+
+    /// «Пятница», «следующий вторник», «эту среду», «среда следующей недели», «среду на следующей неделе».
     fn weekday(&self, tokens: &Tokens, at: usize) -> Option<(Day, usize)> {
         let which = words::which(tokens.word(at));
         let place = at + usize::from(which.is_some());
         let weekday = tokens.get(place).and_then(words::weekday)?;
-        let week = tokens.get(place + 1).and_then(words::which);
-        let week = week.filter(|_| tokens.get(place + 2) == Some("недели"));
-        let next = place + if week.is_some() { 3 } else { 1 };
-        let day = match which.or(week) {
+        let of = place + 1 + usize::from(tokens.get(place + 1) == Some("на"));
+        let week = tokens.get(of).and_then(words::which);
+        let week = week.filter(|_| matches!(tokens.get(of + 1), Some("недели" | "неделе")));
+        let next = if week.is_some() { of + 2 } else { place + 1 };
+        if let (None, Some(week)) = (which, week) {
+            return Some((self.of_week(week, weekday), next));
+        }
+        let day = match which {
             // «Через пятницу», «в первую пятницу месяца».
             None if words::moves_weekday(tokens.before(at)) => Day::Unclear,
             Some(Which::Last) => Day::Past,
@@ -131,6 +158,9 @@ impl Reader<'_> {
 
     /// «30 ноября», «30-го», «5му», «тридцатого числа», «30 ноября 2026 года», «5 числа следующего месяца».
     fn day_of_month(&self, tokens: &Tokens, at: usize) -> Option<(Day, usize)> {
+        if let Some(next) = tokens.several_days(at) {
+            return Some((Day::Unclear, next));
+        }
         let (day, mut next, is_ordinal) = tokens.day_number(at)?;
         let Some(month) = tokens.get(next).and_then(words::month) else {
             let has_word = tokens.get(next).is_some_and(words::is_day_word);

@@ -62,13 +62,15 @@ impl Reader<'_> {
 }
 
 /// What was read of one date.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Phrase {
     day: Option<NaiveDate>,
     weekday: Option<(Weekday, bool)>,
     /// The first day of a longer time: «после праздников».
     pub not_before: Option<NaiveDate>,
     pub clock: Option<Clock>,
+    /// «После обеда»: a time, unless one is named beside it.
+    pub meal: Option<TimeOfDay>,
     pub part: Option<Part>,
     pub span: Option<TimeDelta>,
     /// The day was named without its month: another word can move it.
@@ -94,11 +96,6 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub fn exact(time: TimeOfDay) -> Self {
-        let minute = u32::from(time.minute);
-        Self { hour: minute / 60, minute: minute % 60, is_exact: true, may_be_day: false }
-    }
-
     /// «В 3» is in the afternoon, «в 8» can be both.
     fn time(self, part: Option<Part>) -> Option<TimeOfDay> {
         let hour = match (part, self.hour) {
@@ -124,7 +121,24 @@ impl Phrase {
     }
 
     pub fn has_time(&self) -> bool {
-        self.clock.is_some() || self.part.is_some()
+        self.clock.is_some() || self.meal.is_some() || self.part.is_some()
+    }
+
+    /// A second time beside the first one is the end of its range, or leaves in doubt which is meant.
+    pub fn take_clock(&mut self, clock: Clock, is_range: bool) {
+        let is_other =
+            |known: Clock| (known.hour % 12, known.minute) != (clock.hour % 12, clock.minute) && !is_range;
+        self.unclear |= self.clock.is_some_and(is_other);
+        self.clock = self.clock.or(Some(clock));
+    }
+
+    /// «Завтра в 11, а лучше в 12»: the day was named before.
+    pub fn take_day_of(&mut self, other: Self) {
+        if !self.has_day() && self.not_before.is_none() && self.span.is_none() {
+            (self.day, self.weekday, self.not_before) = (other.day, other.weekday, other.not_before);
+            (self.is_loose, self.is_ahead) = (other.is_loose, other.is_ahead);
+            (self.is_past, self.is_long_past) = (other.is_past, other.is_long_past);
+        }
     }
 
     pub fn take_day(&mut self, day: NaiveDate) {
@@ -197,6 +211,7 @@ impl Phrase {
     fn time(&self, reader: &Reader) -> Option<Option<TimeOfDay>> {
         match (self.clock, self.part) {
             (Some(clock), part) => clock.time(part).map(Some),
+            (None, _) if self.meal.is_some() => Some(self.meal),
             (None, Some(Part::Morning)) => Some(Some(reader.morning)),
             (None, Some(Part::Day)) => Some(Some(TimeOfDay { minute: 14 * 60 })),
             (None, Some(Part::Evening)) => Some(Some(reader.evening)),
@@ -208,7 +223,7 @@ impl Phrase {
     /// The day, if one was named; `None` if two were.
     fn date(&self, reader: &Reader) -> Option<Option<NaiveDate>> {
         use chrono::Datelike;
-        let clock = self.clock.and_then(|clock| clock.time(self.part));
+        let clock = self.clock.map_or(self.meal, |clock| clock.time(self.part));
         let day = match (self.day, self.weekday) {
             (Some(day), Some((weekday, _))) if day.weekday() != weekday => return None,
             (Some(day), _) => Some(day),

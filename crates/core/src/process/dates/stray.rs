@@ -15,7 +15,8 @@ impl Phrase {
     /// word of time in its sentence. Tokens from `free` on belong to no other phrase.
     pub fn is_doubted_by(&self, tokens: &Tokens, start: usize, end: usize, free: usize) -> bool {
         let has_time = self.has_time();
-        if (self.is_ahead || self.span.is_some()) && tokens.goes_on(end) {
+        if ((self.is_ahead || self.span.is_some()) && tokens.goes_on(end)) || tokens.counts_back(start, free)
+        {
             return true;
         }
         if !self.has_day() && self.not_before.is_none() {
@@ -81,6 +82,7 @@ impl Tokens<'_> {
         let is_doubt = |place: usize, is_parted: bool| match self.time_word(place) {
             Some(TimeWord::Calendar) => true,
             Some(TimeWord::Event) => !is_parted && matches!(self.before(place), "после" | "до"),
+            Some(TimeWord::Condition) => !is_parted && self.before(place) == "после",
             None => false,
         };
         // «Первого или второго».
@@ -115,16 +117,28 @@ impl Tokens<'_> {
         }
     }
 
-    /// «5 или 6 декабря», «5, 6 декабря».
+    /// «За неделю до 20 декабря».
+    fn counts_back(&self, start: usize, free: usize) -> bool {
+        let from = start.saturating_sub(4).max(free);
+        let is_length = |place: usize| words::is_days(self.word(place)) || words::is_hour(self.word(place));
+        self.word(start) == "до"
+            && (from..start).any(|place| self.word(place) == "за" && (place..start).any(is_length))
+    }
+
+    /// «5 или 6 декабря», «5, 6 декабря», «от 5 до 6 декабря».
     fn is_second_choice(&self, start: usize, free: usize) -> bool {
-        if !self.is_figures(start) || start == free {
+        let (is_from, is_to) = (|word| matches!(word, "от" | "с" | "со"), self.word(start) == "до");
+        if !self.is_figures(start + usize::from(is_to)) || start == free {
             return false;
         }
         let is_choice = words::is_choice(self.word(start - 1));
         let first = if is_choice { start.checked_sub(2) } else { start.checked_sub(1) };
         let Some(first) = first.filter(|first| *first >= free && self.is_near(*first)) else { return false };
-        let is_number = self.figure(first, &[1, 2]).is_some();
-        is_number && (is_choice || self.gap(first).starts_with(',')) && self.is_stray(first, free, start)
+        let is_second = match is_to {
+            true => is_from(self.before(first)),
+            false => is_choice || self.gap(first).starts_with(','),
+        };
+        self.figure(first, &[1, 2]).is_some() && is_second && self.is_stray(first, free, start)
     }
 
     /// «В пятницу 5/12»: the number of a month ends here, before which the number of a day stands.

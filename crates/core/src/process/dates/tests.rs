@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::process::calendar::{say_date, say_day, say_on, say_time};
 
+mod choice;
 mod words;
 
 const MOSCOW: Tz = chrono_tz::Europe::Moscow;

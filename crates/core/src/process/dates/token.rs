@@ -232,6 +232,21 @@ impl<'a> Tokens<'a> {
         (day <= 31 && (is_named || self.is_day_alone(place, next))).then_some((day, next, true))
     }
 
+    /// «3-4 декабря», «3,4 декабря», «3–4.12»: the token after them.
+    pub fn several_days(&self, place: usize) -> Option<usize> {
+        let is_day = |place| self.figure(place, &[1, 2]).is_some_and(|day| (1..=31).contains(&day));
+        let is_mark = matches!(self.gap(place).trim(), "-" | "–" | "—" | "," | "/");
+        if !(is_mark && is_day(place) && is_day(place + 1)) || self.continues_figures(place) {
+            return None;
+        }
+        let has_month = self.gap(place + 1) == " " && words::month(self.word(place + 2)).is_some();
+        let is_month = || self.figure(place + 2, &[2]).is_some_and(|month| (1..=12).contains(&month));
+        let is_dated = || {
+            self.gap(place) != "," && self.gap(place + 1) == "." && is_month() && !self.is_quantity(place + 2)
+        };
+        (has_month || is_dated()).then_some(place + 3)
+    }
+
     /// «Четвёртого в 10», «к двадцать третьему»: an ordinal number of nothing but a day.
     fn is_day_alone(&self, first: usize, next: usize) -> bool {
         let is_of_hour = matches!(self.before(first), "пол" | "четверть" | "начале" | "конце")
@@ -267,7 +282,7 @@ impl<'a> Tokens<'a> {
     /// «Не завтра», «кроме пятницы».
     pub fn is_negated(&self, place: usize) -> bool {
         let before = place.checked_sub(1).filter(|before| self.joins_next(*before));
-        before.is_some_and(|before| matches!(self.word(before), "не" | "кроме" | "ни"))
+        before.is_some_and(|before| matches!(self.word(before), "не" | "кроме" | "ни" | "чем" | "вместо"))
     }
 
     /// The first token from here on that may begin the time that somebody needs.

@@ -12,6 +12,8 @@ pub(super) enum TimeWord {
     Calendar,
     /// Something that happens on a day: «отпуска», «зарплаты».
     Event,
+    /// What has to happen first: «до урока», «во время лекции», «как освободится». Its day is not known.
+    Condition,
 }
 
 /// Whole words.
@@ -19,12 +21,12 @@ const CALENDAR: &str = "янв фев февр мар март марта мар
     дек день дня дню дней дням дни днями днях денек денька деньков сутки суток суткам сутках год года году годом годы годах \
     годика полгода мес нед нг лето лета лету летом лете осень осени осенью зима зимы зиме зиму зимой весна весны весне \
     весну весной конец конца концу концом конце начало началу началом начале числа число числу числе числом числах \
-    позже попозже позднее скоро вскоре назавтра \
+    средам утрам вечерам позже попозже позднее скоро вскоре назавтра \
     jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june july august september october \
     november december mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday \
     today tomorrow week month day";
 /// Beginnings of words.
-const CALENDAR_STEMS: [&str; 36] = [
+const CALENDAR_STEMS: [&str; 38] = [
     "январ",
     "феврал",
     "апрел",
@@ -61,6 +63,8 @@ const CALENDAR_STEMS: [&str; 36] = [
     "масленн",
     "майск",
     "каникул",
+    "ежедн",
+    "накануне",
 ];
 const EVENTS: &str =
     "зп др премии премию премия выйдет выйдут приедет приедут прилетит вернется вернутся вернемся";
@@ -80,9 +84,12 @@ const EVENT_STEMS: [&str; 12] = [
 ];
 /// Parts of a day.
 const TIME_STEMS: [&str; 5] = ["утр", "вечер", "ноч", "обед", "полд"];
-/// «После экзаменов», «до вебинара».
-const AFTER_STEMS: &str = "экзамен родов операц поездк свадьб лечен переезд ремонт вебинар эфир марафон интенсив концерт \
-    мероприят собрани совещани конференц выставк фестивал турнир соревнован встреч защит приезд отъезд возвращ поминк";
+/// After «после» or «до» these happen every day, or are no time: «после работы», «до неё».
+const EVERYDAY: &str = "работы работой школы школой сада садика садиком учебы смены пар завтрака завтраком ужина ужином сна \
+    дороги него нее них меня нас вас этого того сих связи";
+/// «Как» and a word with one of these endings is a condition: «как освободится», «когда придёт».
+const FUTURE_ENDINGS: [&str; 8] = ["ет", "ит", "ется", "ится", "ут", "ят", "утся", "ятся"];
+const NO_CONDITION: [&str; 4] = ["прос", "говор", "хоч", "буд"];
 /// «На Николу», «к Покрову».
 const FEASTS: &str = "николу николе николы покров покрова покрову троицу троице троицы крещение крещения крещению \
     благовещение благовещения спас спаса спасу сретение сретения вознесение вознесения курбан ураза уразы рамадан рамадана \
@@ -128,11 +135,6 @@ impl Tokens<'_> {
         match () {
             () if is_calendar => Some(TimeWord::Calendar),
             () if is_in(EVENTS) || begins(&EVENT_STEMS) => Some(TimeWord::Event),
-            () if matches!(self.before(place), "после" | "до" | "перед")
-                && AFTER_STEMS.split_whitespace().any(|stem| word.starts_with(stem)) =>
-            {
-                Some(TimeWord::Event)
-            }
             () if is_in(FEASTS) && self.is_behind_preposition(place) => Some(TimeWord::Event),
             () if word.starts_with("ближайш") && self.word(place + 1) == "время" => {
                 Some(TimeWord::Event)
@@ -141,8 +143,50 @@ impl Tokens<'_> {
             () if word.starts_with("аванс") && matches!(self.before(place), "с" | "до" | "после" | "к") => {
                 Some(TimeWord::Event)
             }
+            () if self.is_condition(place) => Some(TimeWord::Condition),
             () => None,
         }
+    }
+
+    /// «После работы», «до неё».
+    pub fn is_everyday(&self, place: usize) -> bool {
+        let is_one = || EVERYDAY.split_whitespace().any(|one| one == self.word(place));
+        matches!(self.before(place), "после" | "до" | "перед") && is_one()
+    }
+
+    /// «До урока», «после первого занятия», «во время лекции», «как освободится»; «после работы» is every day.
+    fn is_condition(&self, place: usize) -> bool {
+        let word = self.word(place);
+        if matches!(word, "как" | "когда") {
+            let is_future = |word: &str| {
+                FUTURE_ENDINGS.iter().any(|ending| word.ends_with(ending))
+                    && !NO_CONDITION.iter().any(|stem| word.starts_with(stem))
+            };
+            let mut next = place;
+            return (0..3).any(|_| {
+                let joins = self.joins_next(next);
+                next += 1;
+                joins && is_future(self.word(next))
+            });
+        }
+        let is_number = |place: usize| {
+            let word = self.word(place);
+            self.is_figures(place) || words::is_ending(word) || words::ordinal(word).is_some()
+        };
+        // «До 2-го урока», and not «до 5 тысяч».
+        let is_ranked = place > 0 && is_number(place - 1) && !self.is_figures(place - 1);
+        let first = (0..place).rev().find(|last| !is_number(*last)).map_or(0, |last| last + 1);
+        let before = self.before(if is_ranked { first } else { place });
+        let is_time = words::count(word).is_some()
+            || words::is_hour(word)
+            || words::is_joint(word)
+            || words::part(word).is_some()
+            || words::weekday(word).is_some()
+            || self.half(place).is_some()
+            || TIME_STEMS.iter().any(|stem| word.starts_with(stem));
+        (word == "время" && before == "во")
+            || (matches!(before, "после" | "до" | "перед")
+                && !(is_time || self.is_everyday(place) || self.is_figures(place) || words::is_ending(word)))
     }
 
     /// «На Николу», «на яблочный Спас».

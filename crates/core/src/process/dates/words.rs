@@ -432,9 +432,9 @@ pub(super) fn is_done(word: &str) -> bool {
 
 /// The speaker says when to return to the client or when money comes.
 pub(super) fn is_return(word: &str) -> bool {
-    const STEMS: [&str; 9] =
-        ["перезвон", "позвон", "созвон", "верну", "вернит", "набрать", "набер", "оплат", "обеща"];
-    STEMS.iter().any(|stem| word.starts_with(stem))
+    const STEMS: [&str; 10] =
+        ["перезвон", "позвон", "созвон", "звони", "верну", "вернит", "набрать", "набер", "оплат", "обеща"];
+    STEMS.iter().any(|stem| word.starts_with(stem)) && !word.starts_with("звонил")
 }
 
 fn position(table: &[&[&str]], word: &str) -> Option<usize> {

@@ -108,9 +108,10 @@ pub enum Request {
     PromisedRound {
         call: Option<PlannedCall>,
     },
-    /// The client called and reached nobody (D11).
+    /// The client called and reached nobody (D11), or was cut off: `why` (D12).
     CallAtOnce {
         due: At,
+        why: Option<String>,
     },
     /// The ladder's attempt is due now.
     Attempt,

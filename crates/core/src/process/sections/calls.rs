@@ -69,7 +69,7 @@ fn on_call(d: &mut Decision, call: &CallResult) {
         _ if talked => {
             d.request(Request::Talked { seconds: call.talk_seconds, manager: call.manager.clone() });
         }
-        Direction::Inbound => missed(d),
+        Direction::Inbound => missed(d, call),
         Direction::Outbound => outbound(d, call),
     }
 }
@@ -141,16 +141,26 @@ fn same_as_word(d: &Decision, started_at: At) -> bool {
 }
 
 /// D11: the client called and nobody answered: a call-back at once, or at the next opening if he may not be called
-/// now. The hours are those of every other call (D13).
-fn missed(d: &mut Decision) {
+/// now. The hours are those of every other call (D13). A talk that was cut off is answered the same way, but is told as
+/// what it was (D12).
+fn missed(d: &mut Decision, call: &CallResult) {
     let due = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.missed_minutes));
     let opens = d.calls().next(d.now);
     let due = if opens > d.now { opens } else { due };
+    let is_answered = call.outcome == Outcome::Answered && !cut("D12.short_is_not_missed");
+    let cut_off =
+        call.talk_seconds.filter(|_| is_answered).map(|seconds| calls::cut_off(feed::length(seconds)));
     d.urgent(Urgency::Hot, |d| {
-        d.moment(Moment::Missed);
-        d.turn("D11", calls::missed(due, opens > d.now));
+        let why = cut_off.as_ref().map(|why| d.words(why));
+        match cut_off {
+            Some(why) => d.turn("D12", calls::call_back_after(why, due, opens > d.now)),
+            None => {
+                d.moment(Moment::Missed);
+                d.turn("D11", calls::missed(due, opens > d.now));
+            }
+        }
         d.request(Request::LeavePool { why: why::client_calls() });
-        d.request(Request::CallAtOnce { due });
+        d.request(Request::CallAtOnce { due, why });
     });
 }
 

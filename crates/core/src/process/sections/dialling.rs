@@ -40,7 +40,7 @@ pub const SECTION: Section = Section {
         match request {
             Request::Round { task, why } => start(d, task.clone(), why.clone()),
             Request::PromisedRound { call } => promised_round(d, call.as_ref()),
-            Request::CallAtOnce { due } => call_at_once(d, *due),
+            Request::CallAtOnce { due, why } => call_at_once(d, *due, why.as_deref()),
             Request::Attempt => attempt(d),
             Request::NotReached { outcome, at } => not_reached(d, *outcome, *at),
             Request::CallFailed => failed(d),
@@ -81,12 +81,13 @@ fn promised_round(d: &mut Decision, call: Option<&PlannedCall>) {
 
 /// D11: a call-back to a client who called. If the order was waiting, the wait ends, and the call-back is
 /// the first attempt.
-fn call_at_once(d: &mut Decision, due: At) {
+fn call_at_once(d: &mut Decision, due: At, why: Option<&str>) {
     if matches!(d.state(), Wait::Pause | Wait::GivingUp { .. }) || cut("D5.missed_call") {
         new_round(d, Some(TextId::TaskMissedCall));
+        d.case.order.round.why = why.map(str::to_owned);
     }
     let (text, script) = (TextId::TaskMissedCall, TextId::ScriptCallBack);
-    call_task::make(d, Call { text, script, due, time: d.now, why: None, to: None });
+    call_task::make(d, Call { text, script, due, time: d.now, why, to: None });
     d.case.order.round.planned = false;
     fall_back(d, due);
 }
@@ -170,7 +171,7 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     order.round.last_outcome = Some(outcome);
     let number = order.round.attempts;
     d.moment(Moment::NotReached { outcome, attempt: number });
-    d.say("D2", dialling::attempt(number, outcome.said()));
+    d.say("D2", dialling::attempt(number, outcome.said_of_attempt()));
     if *d.state() == Wait::CallBack {
         d.request(Request::Restore);
         return;
@@ -182,7 +183,7 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     let planned = d.at(Timer::Attempt).filter(|_| is_planned && !cut("D10.plan_stands"));
     // Nor does a task that waits for the check of a payment come back: the attempt is made.
     match cut("L4.attempt_counts") {
-        false => d.end_calls(&result::not_reached(outcome.said())),
+        false => d.end_calls(&result::not_reached(outcome.said_of_attempt())),
         true => d.close_tasks_where(|task| task.kind == TaskKind::Call, &result::not_reached("")),
     }
     if *d.state() == Wait::Dialling {

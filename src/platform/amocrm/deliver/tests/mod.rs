@@ -84,6 +84,24 @@ fn deliver_with(links: FakeLinks, ask: Ask, tried: Try, script: Vec<Scene>) -> R
     result
 }
 
+/// The first try is told 404, which is believed when a later one hears the same.
+fn deliver_again(ask: Ask, links: &[(&str, &str)], script: Vec<Scene>) -> Result<Receipt, Fault> {
+    let courier = courier(Script::new(script));
+    let now = DateTime::from_timestamp(NOW, 0).expect("a time");
+    let (links, ask) = (FakeLinks::of(links), command(ask));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let first = courier.deliver(&ask, Try::First, &links, now).await;
+        let (after_ms, tried) = match first {
+            Err(Fault::Later { after_ms, .. }) => (after_ms.expect("a pause"), Try::First),
+            Err(Fault::Unclear { .. }) => (30_000, Try::MayBeDone),
+            other => panic!("{other:?}"),
+        };
+        tokio::time::advance(std::time::Duration::from_millis(after_ms)).await;
+        courier.deliver(&ask, tried, &links, now).await
+    })
+}
+
 /// Since when it is not known whether a command was done is remembered until the command is out of the
 /// outbox.
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use super::*;
 
-const NOW: &str = "2026-11-30 11:40";
+pub const NOW: &str = "2026-11-30 11:40";
 
 #[test]
 fn ordinals_are_days() {
@@ -309,6 +309,11 @@ fn the_time_that_a_client_needs() {
         ("2-3 дня", Some(Wrong::Unclear)),
         ("полтора месяца", Some(Wrong::Unclear)),
         ("несколько дней", Some(Wrong::Unclear)),
+        ("через 1-2 дня", Some(Wrong::Unclear)),
+        ("через полторы недели", Some(Wrong::Unclear)),
+        ("до старта потока", Some(Wrong::Unclear)),
+        ("после разговора с мужем", Some(Wrong::Unclear)),
+        ("как лучше", None),
         ("через две зарплаты", Some(Wrong::Unclear)),
         ("300 недель", Some(Wrong::Unclear)),
         ("31.02", Some(Wrong::NoSuchDay)),
@@ -437,7 +442,7 @@ proptest! {
     }
 }
 
-fn meant(now: &str, text: &str) -> Option<String> {
+pub fn meant(now: &str, text: &str) -> Option<String> {
     let calendar = Calendar::default();
     reader(local(now), &calendar).meant(text).map(|found| shown(found.named))
 }
