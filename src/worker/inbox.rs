@@ -105,7 +105,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             () = site.inbox_bell.notified() => {}
             () = site.clock.sleep_until(At::from_timestamp_millis(next_ms).unwrap_or(now)), if !is_stopping => {}
             _ = stop.changed(), if !is_stopping => {}
-            () = tokio::time::sleep(site.rhythm.poll) => {}
+            () = tokio::time::sleep(site.poll()) => {}
         }
         site.tally.inbox_parked.store(false, Ordering::SeqCst);
     }

@@ -101,7 +101,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             _ = let_in.changed() => {}
             () = wait => {}
             _ = stop.changed() => {}
-            () = tokio::time::sleep(site.rhythm.poll) => {}
+            () = tokio::time::sleep(site.poll()) => {}
         }
     }
 }
