@@ -273,7 +273,7 @@ impl Store for FakeStore {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        term: Term<'_>,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
         self.there()?;
         let (lease, contents) = self.inner.renew(school, fence, plan, term).await?;
@@ -284,7 +284,7 @@ impl Store for FakeStore {
         Ok((lease, Contents { found, left, ..contents }))
     }
 
-    async fn glance(&self, word: Word<'_>, _: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
+    async fn glance(&self, word: &Word, _: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
         self.there()?;
         let Some(mut glance) = lock(&self.glance).clone() else { return Ok(None) };
         if word.is_first {

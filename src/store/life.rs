@@ -19,18 +19,18 @@ impl Life {
 }
 
 /// How long a lease lasts.
-#[derive(Debug, Clone, Copy)]
-pub enum Term<'a> {
+#[derive(Debug, Clone)]
+pub enum Term {
     /// So many milliseconds from its last renewal.
     Ms(u64),
     /// As long as this process lives.
-    Life(&'a Life),
+    Life(Life),
 }
 
 /// What a process says of itself when it asks for a [`Glance`].
-#[derive(Debug, Clone, Copy)]
-pub struct Word<'a> {
-    pub life: &'a Life,
+#[derive(Debug, Clone)]
+pub struct Word {
+    pub life: Life,
     /// Grows with each word.
     pub n: u64,
     /// The life begins with it.

@@ -314,7 +314,7 @@ pub struct Unlisted {
 pub trait Store: Send + Sync + 'static {
     /// [`Store::renew`] for a caller that needs only the lease.
     async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
-        Ok(self.renew(school, fence, plan, Term::Ms(ttl_ms)).await?.0)
+        Ok(self.renew(school, fence, plan, &Term::Ms(ttl_ms)).await?.0)
     }
 
     /// Settings and states of the store in which it can lose what it has confirmed. An error if it does not
@@ -430,12 +430,12 @@ pub trait Store: Send + Sync + 'static {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        term: Term<'_>,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)>;
 
     /// Says that this process lives, which renews every lease that depends on it, and looks at what is cheap to know about
     /// these schools; `true` for those that it owns. `None` if the store has no leases that depend on a life.
-    async fn glance(&self, _word: Word<'_>, _schools: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
+    async fn glance(&self, _word: &Word, _schools: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
         Ok(None)
     }
 

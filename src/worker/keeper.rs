@@ -63,6 +63,8 @@ struct Kept {
     /// Something has moved since the last whole look.
     has_moved: bool,
     looked: Option<Instant>,
+    /// Between two looks at rest: not all schools are looked at together.
+    rest: Duration,
 }
 
 /// A school is kept as long as this value lives.
@@ -101,7 +103,7 @@ impl Keeper {
     /// From now on the school is looked at.
     pub fn keep(&self, site: Arc<Site>) -> Keeping<'_> {
         let id = site.id().clone();
-        let kept = Kept { site, place: None, has_moved: true, looked: None };
+        let kept = Kept { site, place: None, has_moved: true, looked: None, rest: rest_of(&id) };
         self.state().kept.insert(id.clone(), kept);
         Keeping(self, id)
     }
@@ -150,7 +152,7 @@ impl Keeper {
             state.word += 1;
             (state.life.clone(), state.word, state.heard.is_none())
         };
-        self.store.glance(Word { life: &life, n, is_first }, schools).await
+        self.store.glance(&Word { life, n, is_first }, schools).await
     }
 
     /// Nothing is known: everything is looked at when the store answers again, and until then by each school.
@@ -219,7 +221,7 @@ impl Kept {
             }
         };
         let is_working = self.has_moved || site.lanes().waiting() > 0;
-        let pause = if is_working { WORKING } else { AT_REST };
+        let pause = if is_working { WORKING } else { self.rest };
         let is_due = self.looked.is_none_or(|looked| now - looked >= pause);
         let is_wrong = told.is_alarm || has_fallen || !school.is_marked || site.store_watch.wants_look();
         if may_change || is_wrong || is_due {
@@ -229,13 +231,19 @@ impl Kept {
     }
 }
 
+/// From a half of the longest on.
+fn rest_of(school: &SchoolId) -> Duration {
+    let sum = school.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    AT_REST / 2 + AT_REST / 2 * (sum % 64) / 64
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::store::{Fence, Standing};
+    use crate::store::Standing;
     use crate::worker::fake::Bench;
     use crate::worker::school::own;
 
@@ -269,14 +277,15 @@ mod tests {
             assert!(bench.site.lease.holds());
         }
         let looks = bench.store.renewals() - before;
-        assert!((1..=2).contains(&looks), "{looks} looks in two minutes");
+        assert!((2..=4).contains(&looks), "{looks} looks in two minutes");
         tasks.iter().for_each(JoinHandle::abort);
     }
 
     /// What a change of the glance brings within a second.
     #[tokio::test(start_paused = true)]
     async fn a_sign_of_a_loss_brings_a_look_at_once() {
-        let changes: [(&str, fn(&mut Glance)); 7] = [
+        type Change = fn(&mut Glance);
+        let changes: [(&str, Change); 7] = [
             ("nothing", |_| {}),
             ("an evicted key", |glance| glance.evicted = 1),
             ("a list less", |glance| glance.standing = 6),

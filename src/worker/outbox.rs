@@ -71,7 +71,8 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
                 restarts = site.restarts();
                 outbox.start_anew().await?;
             }
-        } else {
+        }
+        if restarts == site.restarts() {
             site.store_watch.done(store_watch::OUTBOX);
         }
         let mut next_at = None;
@@ -101,7 +102,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             _ = let_in.changed() => {}
             () = wait => {}
             _ = stop.changed() => {}
-            () = tokio::time::sleep(site.poll()) => {}
+            () = tokio::time::sleep(site.rhythm.poll) => {}
         }
     }
 }

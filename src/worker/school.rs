@@ -140,11 +140,11 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     let (asked, waiting) = (stopwatch(), site.lanes().waiting() as u64);
     let renewal = site.store_watch.begins();
     let life = site.keeper.as_ref().and_then(|keeper| keeper.life());
-    let (term, since) = match &life {
-        Some((life, since)) => (Term::Life(life), *since),
+    let (term, since) = match life {
+        Some((life, since)) => (Term::Life(life), since),
         None => (Term::Ms(site.rhythm.lease_ms), asked),
     };
-    let renewed = site.store.renew(site.id(), &site.fence, &plan, term).await;
+    let renewed = site.store.renew(site.id(), &site.fence, &plan, &term).await;
     site.store_watch.heard(&renewed);
     let (lease, contents) = renewed?;
     site.away.answers(site.id().as_str());

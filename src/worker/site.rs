@@ -61,9 +61,6 @@ pub struct Rhythm {
     pub lease_ms: u64,
 }
 
-/// Instead of [`Rhythm::poll`] where a keeper tells what is new.
-const TOLD_POLL: Duration = Duration::from_secs(30);
-
 impl Default for Rhythm {
     fn default() -> Self {
         Self { poll: Duration::from_secs(2), renew: Duration::from_millis(700), lease_ms: 3_500 }
@@ -207,11 +204,6 @@ impl Site {
     /// Whether the keeper tells when the store has something new.
     pub fn is_told(&self) -> bool {
         self.keeper.as_ref().is_some_and(|keeper| keeper.tells())
-    }
-
-    /// Between two looks for new work without a bell.
-    pub fn poll(&self) -> Duration {
-        if self.is_told() { TOLD_POLL.max(self.rhythm.poll) } else { self.rhythm.poll }
     }
 
     /// Keeps requests here while the store is away.

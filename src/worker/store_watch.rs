@@ -212,6 +212,12 @@ impl StoreWatch {
         state.short > 0 || !state.missed.is_empty() || self.entries_gone.load(Ordering::SeqCst) > 0
     }
 
+    /// Whether the last renewal saw the run of the store as a record or in the index, where it is no longer.
+    pub fn misses_run(&self, is_record: bool, is_link: bool) -> bool {
+        let signs = self.state().known.as_ref().and_then(|known| known.kinds?.signs);
+        signs.is_some_and(|signs| (signs.records && !is_record) || (signs.links && !is_link))
+    }
+
     /// Where the search for what is gone goes on.
     pub fn look_from(&self) -> LookFrom {
         self.state().look_from.clone()

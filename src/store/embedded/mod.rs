@@ -264,11 +264,11 @@ impl Store for Embedded {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        term: Term<'_>,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
         let (school, fence, plan, clock) = (school.clone(), fence.clone(), plan.clone(), self.clock.clone());
         let ttl_ms = match term {
-            Term::Ms(ms) => ms,
+            Term::Ms(ms) => *ms,
             Term::Life(life) => life.ms,
         };
         self.run(move |db| {

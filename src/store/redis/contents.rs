@@ -141,7 +141,7 @@ impl RedisStore {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        term: Term<'_>,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
         let (mut said, mut left) = self.take(school, fence, plan, term, "").await?;
         if said.0 == ELSEWHERE {
@@ -171,13 +171,13 @@ impl RedisStore {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        term: Term<'_>,
+        term: &Term,
         ended: &str,
     ) -> StoreResult<(Said, Beat)> {
         let mut call = self.scripts.lease.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(LEASE_KEYS));
         let (ms, life) = match term {
-            Term::Ms(ms) => (life_ms(ms), ""),
+            Term::Ms(ms) => (life_ms(*ms), ""),
             Term::Life(life) => (LEASE_KEPT_MS, &*life.id),
         };
         call.arg(&fence.0).arg(&plan.config).arg(ms).arg(plan.loaded.timestamp_micros());

@@ -24,7 +24,7 @@ impl RedisStore {
     /// `None` on a Cluster, where a command reaches the schools of one slot only: each lease has a time of its own.
     pub(super) async fn look_at_all(
         &self,
-        word: Word<'_>,
+        word: &Word,
         schools: &[(SchoolId, bool)],
     ) -> StoreResult<Option<Glance>> {
         let link = self.link().await?;
@@ -61,7 +61,7 @@ impl RedisStore {
         Ok(Some(glance))
     }
 
-    async fn live(&self, word: Word<'_>) -> StoreResult<Option<u64>> {
+    async fn live(&self, word: &Word) -> StoreResult<Option<u64>> {
         let mut call = self.scripts.life.key(keys::life(&word.life.id));
         call.arg(word.n).arg(life_ms(word.life.ms)).arg(if word.is_first { "begin" } else { "go on" });
         let found: Option<u64> = self.run(&call).await?;
@@ -69,7 +69,7 @@ impl RedisStore {
     }
 
     /// Which leases of others depend on a life that has ended.
-    async fn look_for_lives(&self, glance: &mut Glance, word: Word<'_>) -> StoreResult<()> {
+    async fn look_for_lives(&self, glance: &mut Glance, word: &Word) -> StoreResult<()> {
         let leases = || glance.schools.iter().filter_map(|school| school.lease.as_ref());
         let others: BTreeSet<String> =
             leases().filter_map(|lease| lease.life.clone()).filter(|life| *life != word.life.id).collect();

@@ -425,12 +425,12 @@ impl Store for RedisStore {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        term: Term<'_>,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
         self.lease_and_contents(school, fence, plan, term).await
     }
 
-    async fn glance(&self, word: Word<'_>, schools: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
+    async fn glance(&self, word: &Word, schools: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
         self.look_at_all(word, schools).await
     }
 

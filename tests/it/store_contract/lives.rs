@@ -14,11 +14,15 @@ const SHORT_MS: u64 = 300;
 /// The first word of a life, or a later one.
 async fn says(store: &RedisStore, life: &Life, n: u64, schools: &[&str]) -> Glance {
     let schools: Vec<_> = schools.iter().map(|school| (SchoolId::from(*school), true)).collect();
-    store.glance(Word { life, n, is_first: n == 1 }, &schools).await.unwrap().expect("a single Redis")
+    store
+        .glance(&Word { life: life.clone(), n, is_first: n == 1 }, &schools)
+        .await
+        .unwrap()
+        .expect("a single Redis")
 }
 
-async fn takes(store: &RedisStore, school: &str, who: &Fence, term: Term<'_>) -> Lease {
-    store.renew(&school.into(), who, &plan("c", 0), term).await.unwrap().0
+async fn takes(store: &RedisStore, school: &str, who: &Fence, term: Term) -> Lease {
+    store.renew(&school.into(), who, &plan("config", 0), &term).await.unwrap().0
 }
 
 /// Nobody renews the leases themselves. The words of the process do, and when they cease all its schools are free.
@@ -33,7 +37,7 @@ async fn leases_last_as_long_as_the_life_on_which_they_depend() {
     let life = Life { ms: SHORT_MS, ..Life::of(0) };
     assert_eq!(says(&store, &life, 1, &[]).await.found, Some(1));
     for school in ["a", "b"] {
-        assert_eq!(takes(&store, school, &paused, Term::Life(&life)).await, Lease::Held);
+        assert_eq!(takes(&store, school, &paused, Term::Life(life.clone())).await, Lease::Held);
         assert_eq!(takes(&other, school, &next, Term::Ms(LONG_MS)).await, Lease::Elsewhere);
         assert!(other.is_owned(&school.into()).await.unwrap());
     }
@@ -56,8 +60,8 @@ async fn leases_last_as_long_as_the_life_on_which_they_depend() {
     assert_eq!(says(&store, &life, 3, &["a"]).await.found, None);
     let again = Life::of(LONG_MS);
     says(&store, &again, 1, &[]).await;
-    assert_eq!(takes(&store, "a", &paused, Term::Life(&again)).await, Lease::Elsewhere);
-    assert_eq!(takes(&store, "b", &paused, Term::Life(&again)).await, Lease::Held);
+    assert_eq!(takes(&store, "a", &paused, Term::Life(again.clone())).await, Lease::Elsewhere);
+    assert_eq!(takes(&store, "b", &paused, Term::Life(again.clone())).await, Lease::Held);
     assert_eq!(takes(&other, "b", &next, Term::Ms(LONG_MS)).await, Lease::Elsewhere);
 }
 
@@ -68,8 +72,8 @@ async fn a_process_takes_what_depends_on_its_own_life_at_once() {
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let life = Life::of(LONG_MS);
     says(&store, &life, 1, &[]).await;
-    assert_eq!(takes(&store, "a", &fence("before"), Term::Life(&life)).await, Lease::Held);
-    assert_eq!(takes(&store, "a", &fence("after"), Term::Life(&life)).await, Lease::Held);
+    assert_eq!(takes(&store, "a", &fence("before"), Term::Life(life.clone())).await, Lease::Held);
+    assert_eq!(takes(&store, "a", &fence("after"), Term::Life(life.clone())).await, Lease::Held);
     assert_eq!(takes(&store, "a", &fence("before"), Term::Ms(LONG_MS)).await, Lease::Elsewhere);
 }
 
@@ -93,7 +97,7 @@ async fn a_glance_tells_of_lists_and_values_that_are_gone_and_of_places_that_wer
     fill(&store).await;
     let (school, owner) = (SchoolId::from("kept"), fence("owner"));
     let life = Life::of(LONG_MS);
-    assert_eq!(takes(&store, "kept", &owner, Term::Life(&life)).await, Lease::Held);
+    assert_eq!(takes(&store, "kept", &owner, Term::Life(life.clone())).await, Lease::Held);
     let unit = Unit {
         put: vec![put(key::EPOCH, 0, "run")],
         index: vec![(key::EPOCH.to_owned(), Some("1".to_owned()))],
@@ -113,7 +117,7 @@ async fn a_glance_tells_of_lists_and_values_that_are_gone_and_of_places_that_wer
         assert_eq!(says(&store, &life, 3, &["kept"]).await.standing, 6 - nth as u64, "{gone}");
     }
     for gone in ["beat", "token"] {
-        takes(&store, "kept", &owner, Term::Life(&life)).await;
+        takes(&store, "kept", &owner, Term::Life(life.clone())).await;
         assert!(says(&store, &life, 4, &["kept"]).await.schools[0].is_marked);
         redis::cmd("DEL").arg(format!("dz:{{kept}}:{gone}")).exec(&mut admin).unwrap();
         assert!(!says(&store, &life, 5, &["kept"]).await.schools[0].is_marked, "{gone}");
@@ -127,11 +131,11 @@ async fn a_renewal_or_a_word_that_comes_late_leaves_nothing_older() {
     let server = RedisServer::start();
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let (life, owner, mut admin) = (Life::of(LONG_MS), fence("owner"), server.admin());
-    takes(&store, "a", &owner, Term::Life(&life)).await;
+    takes(&store, "a", &owner, Term::Life(life.clone())).await;
     let beat: String = redis::cmd("GET").arg("dz:{a}:beat").query(&mut admin).unwrap();
     let later = format!("{}000", beat.trim_end());
     redis::cmd("SET").arg("dz:{a}:beat").arg(&later).exec(&mut admin).unwrap();
-    takes(&store, "a", &owner, Term::Life(&life)).await;
+    takes(&store, "a", &owner, Term::Life(life.clone())).await;
     let left: String = redis::cmd("GET").arg("dz:{a}:beat").query(&mut admin).unwrap();
     assert_eq!(left, later);
 

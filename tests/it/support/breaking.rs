@@ -322,7 +322,7 @@ impl Store for Breaking<Arc<dyn Store>> {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        term: Term<'_>,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
         self.1.at("store lease");
         self.0.renew(school, fence, plan, term).await
