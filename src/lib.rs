@@ -32,6 +32,7 @@ pub mod platforms;
 pub mod private;
 pub mod progress;
 pub mod reload;
+pub mod repeats;
 pub mod request;
 pub mod schools;
 pub mod secret;

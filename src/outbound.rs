@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -29,12 +29,22 @@ pub trait Network {
     fn post(&self) -> Option<Box<dyn Post>>;
 }
 
-/// The network of this machine.
-pub struct RealNetwork;
+/// The network of this machine. A client holds all certificates of the system, so the schools share theirs.
+#[derive(Default)]
+pub struct RealNetwork {
+    /// By time-out in seconds.
+    clients: Mutex<BTreeMap<u64, Arc<RealHttp>>>,
+}
 
 impl Network for RealNetwork {
     fn http(&self, _: &'static str, timeout_s: u64) -> Result<Arc<dyn Http>, String> {
-        Ok(Arc::new(RealHttp::new(Duration::from_secs(timeout_s))?))
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&timeout_s) {
+            return Ok(client.clone());
+        }
+        let client = Arc::new(RealHttp::new(Duration::from_secs(timeout_s))?);
+        clients.insert(timeout_s, client.clone());
+        Ok(client)
     }
 
     fn post(&self) -> Option<Box<dyn Post>> {

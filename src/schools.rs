@@ -15,6 +15,7 @@ use crate::intake::book::RecordBudget;
 use crate::outbound::{self, RealNetwork, Wiring};
 use crate::process::SchoolId;
 use crate::spool::Spools;
+use crate::worker::keeper::Keeper;
 use crate::worker::school;
 use crate::worker::site::{Keep, Parts, Rhythm, Site};
 
@@ -39,12 +40,15 @@ pub struct Schools {
     /// Read by every request.
     pub sites: Sites,
     wiring: Wiring,
+    network: RealNetwork,
     keep: Keep,
     /// Held as long as this instance works under it.
     name: Option<Arc<Name>>,
     spools: Spools,
     /// Memory for the open records of all schools.
     record_budget: Arc<RecordBudget>,
+    keeper: Arc<Keeper>,
+    keeping: JoinHandle<()>,
     running: BTreeMap<SchoolId, Running>,
 }
 
@@ -57,12 +61,22 @@ struct Running {
 impl Schools {
     pub fn new(wiring: Wiring, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
         let (sites, record_budget, running) = (Sites::default(), Arc::default(), BTreeMap::new());
-        Self { sites, wiring, keep, name, spools, record_budget, running }
+        let network = RealNetwork::default();
+        let keeper = Arc::new(Keeper::new(wiring.store.clone(), Rhythm::default()));
+        let keeping = tokio::spawn({
+            let keeper = keeper.clone();
+            async move { keeper.run().await }
+        });
+        Self { sites, wiring, network, keep, name, spools, record_budget, keeper, keeping, running }
     }
 
     /// Switches to these schools; returns those that were rebuilt. A school that is rebuilt first finishes
     /// its deliveries in flight; requests are accepted all the time.
     pub fn follow(&mut self, schools: Vec<School>, rebuild: Rebuild) -> Result<Vec<SchoolId>, SchoolError> {
+        if rebuild == Rebuild::All {
+            // The system's certificates may differ, too.
+            self.network = RealNetwork::default();
+        }
         let named: BTreeSet<SchoolId> = schools.iter().map(|school| school.id.clone()).collect();
         let is_fresh = |school: &School| {
             let running = self.running.get(&school.id);
@@ -109,6 +123,7 @@ impl Schools {
         if tokio::time::timeout(drain, landing).await.is_err() {
             tracing::warn!("not everything landed in time; it is looked for at the next start");
         }
+        self.keeping.abort();
     }
 
     /// One school with its hooks and couriers, over the real network.
@@ -118,7 +133,7 @@ impl Schools {
         let (stop, stopped) = watch::channel(false);
         let site = Site::new(Parts {
             hooks: outbound::hooks(&school).map_err(unfit)?,
-            outbound: outbound::build(&school, &RealNetwork, &self.wiring).map_err(unfit)?,
+            outbound: outbound::build(&school, &self.network, &self.wiring).map_err(unfit)?,
             school: Arc::new(school),
             store: self.wiring.store.clone(),
             clock: self.wiring.clock.clone(),
@@ -127,7 +142,8 @@ impl Schools {
             keep: self.keep,
             record_budget: self.record_budget.clone(),
         });
-        let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
+        let site =
+            site.named(self.name.as_deref()).spooling(self.spools.of(&id)).kept_by(self.keeper.clone());
         if let Some(before) = self.sites.get(&id) {
             site.denials.inherit(&before.denials);
         }

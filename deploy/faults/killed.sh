@@ -145,6 +145,26 @@ fault_redis_hangs() {
   well
 }
 
+# Longer than a call waits: calls that were given up are carried out late, and in another order.
+plays redis_pauses
+fault_redis_pauses() {
+  what "Redis answers nobody for 2.5 s, four times, in the middle of work: slow is not lost"
+  bed_up redis
+  work_before
+  strike
+  for _ in 1 2 3 4; do
+    rd CLIENT PAUSE 2500 ALL >"$bed/said"
+    orders 2
+    pay 1
+    sleep 2.6
+  done
+  mended
+  orders 1
+  goes_on 20
+  well
+  ! said "ALARM: the store has lost data" || failed "slow was told as lost"
+}
+
 plays bridge_hangs
 fault_bridge_hangs() {
   what "the bridge stands still for 10 s (SIGSTOP) with deliveries in flight"

@@ -257,7 +257,11 @@ pub(super) fn texts(files: &Files, folder: &str) -> (Library, Vec<Problem>) {
             source: text.to_owned(),
         })
         .collect();
-    Library::checked(&own)
+    match own.is_empty() {
+        // Schools without texts of their own share it.
+        true => (Library::shipped(), Vec::new()),
+        false => Library::checked(&own),
+    }
 }
 
 /// The stages of each role that exist in the CRM; won and lost exist in every pipeline.

@@ -66,7 +66,8 @@ impl Asking {
         if let (Auth::Oauth { .. }, Some(why)) = (&settings.auth, &self.no_store) {
             return Err(Unasked::here(why.clone()));
         }
-        let mut builder = Builder::new(&RealNetwork, &self.wiring, None);
+        let network = RealNetwork::default();
+        let mut builder = Builder::new(&network, &self.wiring, None);
         let client = amocrm::client(settings, school, &mut builder).map_err(Unasked::here)?;
         Ok(amocrm::discover::discover(&client).await?)
     }
@@ -231,7 +232,7 @@ async fn others(asking: &Asking, school: &School, findings: &mut Findings<'_>) {
     let seen = school.as_seen_by_platforms(&asking.wiring.url);
     let named = Named { roster: &school.process.roster, routes: &school.process.routes };
     for (platform, settings) in school.platforms.iter() {
-        let survey = settings.survey(&seen, &mut Builder::new(&RealNetwork, &asking.wiring, None));
+        let survey = settings.survey(&seen, &mut Builder::new(&RealNetwork::default(), &asking.wiring, None));
         let asked = match survey {
             Ok(None) => continue,
             Ok(Some(survey)) => survey.compare(named, findings).await.map_err(Unasked::from),

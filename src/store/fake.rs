@@ -9,9 +9,9 @@ use async_trait::async_trait;
 
 use super::embedded::Embedded;
 use super::{
-    Accepted, Beat, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease,
-    LookFrom, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Unlisted, Wake,
-    Wiped, Wiping,
+    Accepted, Beat, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, Glance, JournalEntry,
+    Lease, LookFrom, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Term, Unit,
+    Unlisted, Wake, Wiped, Wiping, Word,
 };
 use crate::process::{At, CommandId, OrderId, SchoolId};
 
@@ -31,6 +31,8 @@ pub struct FakeStore {
     /// What was to be wiped, and its answers to the next ones, then «done».
     wiped: Mutex<Vec<Wiping>>,
     wipe_answers: Mutex<VecDeque<Wiped>>,
+    /// What a glance shows, once a test has said so.
+    glance: Mutex<Option<Glance>>,
 }
 
 impl Default for FakeStore {
@@ -49,6 +51,7 @@ impl Default for FakeStore {
             beat: Mutex::default(),
             wiped: Mutex::default(),
             wipe_answers: Mutex::default(),
+            glance: Mutex::default(),
         }
     }
 }
@@ -90,6 +93,12 @@ impl FakeStore {
     /// The last renewal of a lease was this process's.
     pub fn was_renewed_by(&self, by: &str) {
         *lock(&self.beat) = Some(Beat { by: by.to_owned(), n: 1 });
+    }
+
+    /// From now on a glance shows this; the word before is the last one, and a lease without a life depends on that of who
+    /// asks.
+    pub fn shows(&self, glance: Glance) {
+        *lock(&self.glance) = Some(glance);
     }
 
     pub fn wipes_answer(&self, answers: impl IntoIterator<Item = Wiped>) {
@@ -264,15 +273,27 @@ impl Store for FakeStore {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        ttl_ms: u64,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
         self.there()?;
-        let (lease, contents) = self.inner.renew(school, fence, plan, ttl_ms).await?;
+        let (lease, contents) = self.inner.renew(school, fence, plan, term).await?;
         self.renewals.fetch_add(1, Ordering::SeqCst);
         let mut beat = lock(&self.beat);
         let left = beat.as_ref().map(|last| Beat { by: "this one".to_owned(), n: last.n + 1 });
         let found = std::mem::replace(&mut *beat, left.clone());
         Ok((lease, Contents { found, left, ..contents }))
+    }
+
+    async fn glance(&self, word: &Word, _: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
+        self.there()?;
+        let Some(mut glance) = lock(&self.glance).clone() else { return Ok(None) };
+        if word.is_first {
+            glance.found = Some(word.n);
+        }
+        for lease in glance.schools.iter_mut().filter_map(|school| school.lease.as_mut()) {
+            lease.life.get_or_insert_with(|| word.life.id.clone());
+        }
+        Ok(Some(glance))
     }
 
     async fn wipe(&self, _: &SchoolId, what: Wiping) -> StoreResult<Wiped> {

@@ -11,12 +11,14 @@ mod error;
 #[cfg(test)]
 pub mod fake;
 pub mod key;
+mod life;
 pub mod redis;
 mod unit;
 
 pub use backend::Backend;
 pub use beat::Beat;
 pub use error::{StoreError, StoreResult};
+pub use life::{Glance, Life, SchoolGlance, Standing, Term, Word};
 pub use unit::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Forget, JournalEntry, Put, Record, Unit, Wake,
 };
@@ -312,7 +314,7 @@ pub struct Unlisted {
 pub trait Store: Send + Sync + 'static {
     /// [`Store::renew`] for a caller that needs only the lease.
     async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
-        Ok(self.renew(school, fence, plan, ttl_ms).await?.0)
+        Ok(self.renew(school, fence, plan, &Term::Ms(ttl_ms)).await?.0)
     }
 
     /// Settings and states of the store in which it can lose what it has confirmed. An error if it does not
@@ -421,15 +423,21 @@ pub trait Store: Send + Sync + 'static {
 
     async fn counts(&self, school: &SchoolId) -> StoreResult<Counts>;
 
-    /// Takes or renews the lease of the school for `ttl_ms`; says also whether the store is still the same
-    /// one. The store's own clock counts, because owners' clocks differ.
+    /// Takes or renews the lease of the school; says also whether the store is still the same one. The store's own
+    /// clock counts, because owners' clocks differ.
     async fn renew(
         &self,
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        ttl_ms: u64,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)>;
+
+    /// Says that this process lives, which renews every lease that depends on it, and looks at what is cheap to know about
+    /// these schools; `true` for those that it owns. `None` if the store has no leases that depend on a life.
+    async fn glance(&self, _word: &Word, _schools: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
+        Ok(None)
+    }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()>;
 

@@ -23,6 +23,7 @@ use self::under_way::UnderWay;
 use super::landings::{Landed, Written};
 use super::site::{Site, count};
 use super::{store_watch, wheel_feed};
+use crate::clock::stopwatch;
 use crate::intake::ahead::Ahead;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
@@ -33,6 +34,7 @@ use crate::panics::{Panicked, caught_now};
 use crate::process::{At, Event, OrderId};
 use crate::store::{CommitError, Entry, Seq, StoreError, StoreResult, Unit, Wake};
 use chrono::TimeDelta;
+use tokio::time::Instant;
 
 /// Entries, wakes and settlements that are stepped before their commits are awaited.
 const ENTRIES_MAX: usize = 64;
@@ -44,6 +46,9 @@ const STRIKES_MAX: u32 = 8;
 
 /// A panic counts as this many refusals, so the work is tried once more, with clean memory.
 const PANIC_STRIKES: u32 = STRIKES_MAX / 2;
+
+/// Between two looks at the store where a keeper tells of new entries and no bell was rung.
+const TOLD_POLL: Duration = Duration::from_secs(30);
 
 /// Pause after a refused commit; doubles with each refusal in a row.
 const REFUSED_FIRST: Duration = Duration::from_millis(5);
@@ -106,7 +111,8 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             () = site.inbox_bell.notified() => {}
             () = site.clock.sleep_until(At::from_timestamp_millis(next_ms).unwrap_or(now)), if !is_stopping => {}
             _ = stop.changed(), if !is_stopping => {}
-            () = tokio::time::sleep(site.rhythm.poll) => {}
+            // The clock may have jumped, and a bell may have been lost.
+            () = tokio::time::sleep(site.rhythm.poll) => inbox.is_unrung = true,
         }
         site.tally.inbox_parked.store(false, Ordering::SeqCst);
     }
@@ -122,6 +128,10 @@ struct Inbox {
     /// The work of the next round, where it was collected before the commits of this one were sent.
     next: Option<Work>,
     under_way: UnderWay,
+    /// When entries were last read.
+    read_at: Option<Instant>,
+    /// No bell has called for this round.
+    is_unrung: bool,
     /// Refused commits and panics, by what they were for.
     strikes: HashMap<Cause, u32>,
     /// What cannot be processed, and why: a stored record cannot be read, the work panics, or its commits are
@@ -227,6 +237,8 @@ impl Inbox {
             after: None,
             next: None,
             under_way: UnderWay::default(),
+            read_at: None,
+            is_unrung: false,
             strikes: HashMap::new(),
             aside: HashMap::new(),
             doubtful: HashMap::new(),
@@ -256,7 +268,7 @@ impl Inbox {
     /// committed, or not finished, has left its records in the book.
     fn open_again(&mut self) {
         self.book.close();
-        (self.after, self.next) = (None, None);
+        (self.after, self.next, self.read_at) = (None, None, None);
         self.site.forget_wakes();
     }
 
@@ -312,12 +324,21 @@ impl Inbox {
                 // The index still has the wakes that are under way.
                 wheel_feed::fill(&site).await?;
             }
-            work.entries = self.page(&mut ahead).await?;
+            if !self.may_skip() {
+                work.entries = self.page(&mut ahead).await?;
+                self.read_at = Some(stopwatch());
+            }
             work.due = site.wheel_feed().advance(now.timestamp_millis(), WAKES_MAX);
         }
         work.due.iter().for_each(|(member, _)| ahead.wake(member));
         self.book.read_ahead(ahead).await?;
         Ok(work)
+    }
+
+    /// Where the keeper tells of new entries, the store is seldom asked without a bell.
+    fn may_skip(&mut self) -> bool {
+        let is_fresh = self.read_at.is_some_and(|read_at| read_at.elapsed() < TOLD_POLL);
+        std::mem::take(&mut self.is_unrung) && is_fresh && self.site.is_told()
     }
 
     /// The next entries, decoded; `ahead` is told what they will need.

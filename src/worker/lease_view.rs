@@ -52,10 +52,20 @@ impl Default for LeaseView {
 
 impl LeaseView {
     /// The lease was requested at `asked` and lasts `lease_ms` of the store's time, starting at some moment
-    /// after that. The last eighth is not used: clocks run at different speeds.
+    /// after that.
     pub fn hold(&self, asked: Instant, lease_ms: u64) {
-        let until = asked + Duration::from_millis(lease_ms - lease_ms / 8);
-        *self.state() = State { ownership: Ownership::Owner, until: Some(until) };
+        let mut state = self.state();
+        // What is known of a later request stands.
+        let until = state.until.max(Some(asked + usable(lease_ms)));
+        *state = State { ownership: Ownership::Owner, until };
+    }
+
+    /// The same, if the school is still owned.
+    pub fn extend(&self, asked: Instant, lease_ms: u64) {
+        let mut state = self.state();
+        if state.ownership == Ownership::Owner {
+            state.until = Some(asked + usable(lease_ms));
+        }
     }
 
     /// Another instance owns the school, or nothing is known, as `ownership` says.
@@ -77,6 +87,11 @@ impl LeaseView {
     }
 }
 
+/// The last eighth is not used: clocks run at different speeds.
+fn usable(lease_ms: u64) -> Duration {
+    Duration::from_millis(lease_ms - lease_ms / 8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +107,7 @@ mod tests {
         assert!(!view.holds(), "a process that was paused this long sends nothing more");
         view.hold(stopwatch(), 4_000);
         view.end(Ownership::Elsewhere);
-        assert!(!view.holds());
+        view.extend(stopwatch(), 4_000);
+        assert!(!view.holds(), "what is lost is not extended");
     }
 }

@@ -8,6 +8,7 @@ pub mod denials;
 #[cfg(test)]
 mod fake;
 pub mod inbox;
+pub mod keeper;
 pub mod landings;
 pub mod lanes;
 pub mod lease_view;

@@ -71,7 +71,8 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
                 restarts = site.restarts();
                 outbox.start_anew().await?;
             }
-        } else {
+        }
+        if restarts == site.restarts() {
             site.store_watch.done(store_watch::OUTBOX);
         }
         let mut next_at = None;

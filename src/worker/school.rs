@@ -11,7 +11,7 @@ use super::site::Site;
 use super::{chores, inbox, outbox, reconcile, spool_drain, store_watch, watchdog};
 use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
-use crate::store::{CommitError, Lease, Plan, StoreResult};
+use crate::store::{CommitError, Lease, LookFrom, Plan, StoreResult, Term};
 
 /// How many times an owner starts its inbox.
 const INBOX_STARTS_MAX: u32 = 3;
@@ -49,7 +49,9 @@ async fn own_once(site: Arc<Site>) -> Result<(), Panicked> {
     if let Some(spool) = &site.spool {
         site.store_watch.recall(spool.noted_store().await);
     }
+    let keeping = site.keeper.as_ref().map(|keeper| keeper.keep(site.clone()));
     let ended = site.guard("owner", work_while_held(&site)).await;
+    drop(keeping);
     if let Some((spool, contents)) = site.spool.as_ref().zip(site.store_watch.known()) {
         spool.note_store(contents).await;
     }
@@ -117,10 +119,19 @@ async fn take(site: &Site) -> bool {
         tokio::select! {
             biased;
             _ = stop.changed() => {}
-            () = tokio::time::sleep(site.rhythm.renew) => {}
+            () = until_look(site) => {}
         }
     }
     false
+}
+
+/// Until the store is to be looked at whole: when the keeper or a part of the work asks for it; without a keeper that
+/// tells, with each renewal of the lease.
+async fn until_look(site: &Site) {
+    tokio::select! {
+        () = site.store_watch.look.notified() => {}
+        () = tokio::time::sleep(site.rhythm.renew), if !site.is_told() => {}
+    }
 }
 
 /// Updates the view of the lease with the store's answer.
@@ -128,7 +139,12 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     let plan = Plan { config: site.school.process.config_hash.clone(), loaded: site.loaded };
     let (asked, waiting) = (stopwatch(), site.lanes().waiting() as u64);
     let renewal = site.store_watch.begins();
-    let renewed = site.store.renew(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await;
+    let life = site.keeper.as_ref().and_then(|keeper| keeper.life());
+    let (term, since) = match life {
+        Some((life, since)) => (Term::Life(life), since),
+        None => (Term::Ms(site.rhythm.lease_ms), asked),
+    };
+    let renewed = site.store.renew(site.id(), &site.fence, &plan, &term).await;
     site.store_watch.heard(&renewed);
     let (lease, contents) = renewed?;
     site.away.answers(site.id().as_str());
@@ -138,7 +154,7 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     let was_elsewhere = lease != Lease::Held || site.store_watch.is_of_another(&contents);
     let loss = site.store_watch.observe(contents, waiting, site.clock.now());
     match lease {
-        Lease::Held => site.lease.hold(asked, site.rhythm.lease_ms),
+        Lease::Held => site.lease.hold(since, site.rhythm.lease_ms),
         Lease::Elsewhere => site.lease.end(Ownership::Elsewhere),
         Lease::Outdated => site.lease.end(Ownership::Outdated),
     }
@@ -164,29 +180,38 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
 async fn watch_single_ones(site: &Site) {
     loop {
         // The renewals tell of a store that does not answer.
-        let _ = site.guard("search for what is gone", look_for_gone(site)).await;
-        tokio::time::sleep(site.rhythm.renew).await;
+        let searched = site.guard("search for what is gone", look_for_gone(site)).await;
+        match searched {
+            Ok(Ok(true)) if site.is_told() => site.store_watch.search.notified().await,
+            _ => tokio::time::sleep(site.rhythm.renew).await,
+        }
     }
 }
 
-/// Single records and deliveries can vanish, too (eviction): all are looked at in turn.
-async fn look_for_gone(site: &Site) -> StoreResult<()> {
+/// Single records and deliveries can vanish, too (eviction): all are looked at in turn. Returns whether that was the last
+/// turn.
+async fn look_for_gone(site: &Site) -> StoreResult<bool> {
     let unlisted = site.store.unlist_gone(site.id(), &site.store_watch.look_from()).await?;
+    let is_last = unlisted.next == LookFrom::default();
     site.store_watch.looked(unlisted.next.clone());
     if let Some(loss) = site.store_watch.single_ones_gone(&unlisted, site.clock.now()) {
         store_watch::notice(site, &loss);
     }
-    Ok(())
+    Ok(is_last)
 }
 
 /// Returns when another instance owns the school. An unreachable store does not end the ownership: every
 /// commit checks the fence.
 async fn lose(site: Arc<Site>) {
     loop {
-        tokio::time::sleep(site.rhythm.renew).await;
-        let renewed = site.guard("lease", renew(&site)).await;
-        if let Ok(Ok(Lease::Elsewhere | Lease::Outdated)) = renewed {
-            return;
+        until_look(&site).await;
+        match site.guard("lease", renew(&site)).await {
+            Ok(Ok(Lease::Elsewhere | Lease::Outdated)) => return,
+            Ok(Ok(Lease::Held)) => site.store_watch.search.notify_one(),
+            Ok(Err(_)) | Err(_) => {
+                tokio::time::sleep(site.rhythm.renew).await;
+                site.store_watch.look.notify_one();
+            }
         }
     }
 }

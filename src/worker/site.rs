@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::denials::Denials;
+use super::keeper::Keeper;
 use super::landings::Landings;
 use super::lanes::Lanes;
 use super::lease_view::LeaseView;
@@ -20,7 +21,7 @@ use super::troubles::Earlier;
 use super::unsettled::Unsettled;
 use super::wheel_feed::WheelFeed;
 use crate::away::AwayLog;
-use crate::clock::{Clock, wall_now};
+use crate::clock::{Clock, stopwatch, wall_now};
 use crate::config::School;
 use crate::instance::Name;
 use crate::intake::book;
@@ -28,6 +29,7 @@ use crate::panics::{Panicked, caught};
 use crate::platform::reconcile::ReconcileState;
 use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{At, CommandId, SchoolId, Target};
+use crate::repeats::Repeats;
 use crate::spool::Spool;
 use crate::store::key;
 use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, StoreError, Unit};
@@ -102,8 +104,12 @@ pub struct Site {
     pub spool: Option<Arc<Spool>>,
     /// Whether the store is still the one that this process knows.
     pub store_watch: StoreWatch,
+    /// Renews the leases of all schools of this instance at once; `None` where each renews its own.
+    pub keeper: Option<Arc<Keeper>>,
     /// Says that the store is away.
     pub away: AwayLog,
+    /// Holds back log lines that say the same.
+    pub repeats: Repeats,
     /// Accounts that deny us.
     pub denials: Denials,
     /// What earlier looks for troubles have seen.
@@ -170,7 +176,9 @@ impl Site {
             tally: Tally::default(),
             spool: None,
             store_watch: StoreWatch::default(),
+            keeper: None,
             away: AwayLog::default(),
+            repeats: Repeats::default(),
             denials: Denials::default(),
             earlier: Earlier::default(),
             look_backs: Mutex::default(),
@@ -187,6 +195,15 @@ impl Site {
             self.fence = name.fence();
         }
         self
+    }
+
+    pub fn kept_by(self, keeper: Arc<Keeper>) -> Self {
+        Self { keeper: Some(keeper), ..self }
+    }
+
+    /// Whether the keeper tells when the store has something new.
+    pub fn is_told(&self) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| keeper.tells())
     }
 
     /// Keeps requests here while the store is away.
@@ -293,7 +310,9 @@ impl Site {
     /// A stored value cannot be read by this version; `what` names it without quoting its content.
     pub fn unreadable(&self, what: &str) {
         count(&self.tally.unreadable);
-        tracing::error!(school = %self.id(), what, "ALARM: what is stored cannot be read; the rest goes on");
+        if let Some(times) = self.repeats.due(what, stopwatch()) {
+            tracing::error!(school = %self.id(), what, times, "ALARM: what is stored cannot be read; the rest goes on");
+        }
     }
 
     /// The store was restarted and may have lost its last seconds: everything is read again.
@@ -360,6 +379,7 @@ impl Site {
         let _marking = is_marking.then(|| CountGuard::new(&self.tally.marking));
         let listening = Listening::new(self, &deliveries);
         let places = self.store.commit(self.id(), &self.fence, unit).await;
+        count(&self.tally.stirred);
         listening.heard(&places);
         if is_marking {
             self.outbox_bell.notify_one();
@@ -446,22 +466,30 @@ impl Site {
     }
 }
 
-/// Waits for the answer to a commit that adds deliveries. If no answer arrives, because the store is
-/// unreachable or the wait is cancelled, the lanes have to read the store.
+/// Waits for the answer to a commit that adds or ends deliveries. If no answer arrives, because the store is
+/// unreachable or the wait is cancelled, the lanes have to read the store, and may know what it has no longer.
 struct Listening<'a> {
     site: &'a Site,
     after: Option<u64>,
+    /// What the commit ends.
+    ends: Vec<CommandId>,
 }
 
 impl<'a> Listening<'a> {
     fn new(site: &'a Site, deliveries: &[DeliveryOp]) -> Self {
         let adds = deliveries.iter().any(|op| matches!(op, DeliveryOp::Add(_)));
-        Self { site, after: adds.then(|| site.lanes().last_place()) }
+        let ended = |op: &DeliveryOp| match op {
+            DeliveryOp::Remove(id) | DeliveryOp::Revoke(id) => Some(id.clone()),
+            DeliveryOp::Add(_) | DeliveryOp::Update(_) => None,
+        };
+        let ends = deliveries.iter().filter_map(ended).collect();
+        Self { site, after: adds.then(|| site.lanes().last_place()), ends }
     }
 
     fn heard(mut self, answer: &Result<Places, CommitError>) {
         if !matches!(answer, Err(CommitError::Store(_))) {
             self.after = None;
+            self.ends.clear();
         }
     }
 }
@@ -471,6 +499,7 @@ impl Drop for Listening<'_> {
         if let Some(after) = self.after {
             self.site.unheard(after);
         }
+        self.site.store_watch.may_have_ended(&self.ends);
     }
 }
 

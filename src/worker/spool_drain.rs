@@ -78,7 +78,11 @@ pub async fn note_epoch(site: &Site) -> Result<bool, CommitError> {
     let name = key::EPOCH.to_owned();
     let known = site.store.read(site.id(), std::slice::from_ref(&name)).await?.pop().flatten();
     let link = site.store.find(site.id(), std::slice::from_ref(&name)).await?.pop().flatten();
-    // Its entry in the index is a sign for the watch of the store.
+    // Both are signs for the watch of the store, which has to see first that one is gone.
+    if site.store_watch.misses_run(known.is_some(), link.is_some()) {
+        site.store_watch.look.notify_one();
+        return Ok(false);
+    }
     if link.is_some() && known.as_ref().is_some_and(|known| known.body == epoch.as_bytes()) {
         return Ok(false);
     }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::lease_view::Ownership;
 use super::site::Site;
+use crate::clock::stopwatch;
 use crate::process::{At, CommandId};
 use crate::store::{Contents, Kinds, LookFrom, StoreError, StoreResult, Unlisted, key};
 
@@ -98,6 +99,8 @@ struct State {
     reading_back: BTreeSet<String>,
     /// Deliveries that a try has not found in the store, and no commit of ours has ended.
     missed: Vec<(At, CommandId)>,
+    /// Deliveries that a commit of ours may have ended: its answer was not heard.
+    ended: BTreeSet<CommandId>,
     look_from: LookFrom,
     /// Why the last renewal failed.
     unanswered: Option<StoreError>,
@@ -117,6 +120,10 @@ pub struct StoreWatch {
     compared: watch::Sender<u64>,
     /// Rung after a loss: reconciliation and the watchdog run at once.
     pub bell: Notify,
+    /// Rung when the store should be looked at whole.
+    pub look: Notify,
+    /// Rung after that: single ones may be gone, too.
+    pub search: Notify,
 }
 
 impl StoreWatch {
@@ -124,6 +131,7 @@ impl StoreWatch {
     pub fn observe(&self, contents: Contents, waiting: u64, now: At) -> Option<Loss> {
         let mut state = self.state();
         let kinds = contents.kinds;
+        let waiting = waiting.saturating_sub(state.ended.len() as u64);
         state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
         // A body can be gone whose place is still counted: the try has found it.
         let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting || !state.missed.is_empty());
@@ -172,6 +180,7 @@ impl StoreWatch {
     /// Returns when a renewal was compared that begins later than now: what is lost now is noticed then.
     pub async fn next_comparison(&self) {
         let now = self.begun.load(Ordering::SeqCst);
+        self.look.notify_one();
         // The sender is this watch.
         let _ = self.compared.subscribe().wait_for(|renewal| *renewal > now).await;
     }
@@ -197,6 +206,18 @@ impl StoreWatch {
         Some(loss)
     }
 
+    /// Whether there is a sign of a loss that the next look has to confirm.
+    pub fn wants_look(&self) -> bool {
+        let state = self.state();
+        state.short > 0 || !state.missed.is_empty() || self.entries_gone.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether the last renewal saw the run of the store as a record or in the index, where it is no longer.
+    pub fn misses_run(&self, is_record: bool, is_link: bool) -> bool {
+        let signs = self.state().known.as_ref().and_then(|known| known.kinds?.signs);
+        signs.is_some_and(|signs| (signs.records && !is_record) || (signs.links && !is_link))
+    }
+
     /// Where the search for what is gone goes on.
     pub fn look_from(&self) -> LookFrom {
         self.state().look_from.clone()
@@ -206,9 +227,20 @@ impl StoreWatch {
         self.state().look_from = next;
     }
 
+    /// A commit that ends these deliveries was sent, and its answer was not heard: it may be carried out, also later. The
+    /// lanes know them until one of them is tried.
+    pub fn may_have_ended(&self, ids: &[CommandId]) {
+        let mut state = self.state();
+        let room = MISSED_MAX.saturating_sub(state.ended.len());
+        state.ended.extend(ids.iter().take(room).cloned());
+    }
+
     /// A delivery whose try could not be written because the store does not have it.
     pub fn missed(&self, id: &CommandId, now: At) {
         let mut state = self.state();
+        if state.ended.remove(id) {
+            return;
+        }
         state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
         if state.missed.len() < MISSED_MAX {
             state.missed.push((now, id.clone()));
@@ -319,11 +351,14 @@ impl StoreWatch {
         state.pending.clear();
         state.reading_back.clear();
         state.missed.clear();
+        state.ended.clear();
     }
 
     /// A commit of ours has ended the delivery.
     pub fn forget(&self, id: &CommandId) {
-        self.state().missed.retain(|(_, missed)| missed != id);
+        let mut state = self.state();
+        state.missed.retain(|(_, missed)| missed != id);
+        state.ended.remove(id);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -347,12 +382,14 @@ pub const WATCHDOG: &str = "watchdog";
 /// Starts everything over after a loss, and tells a person what is gone.
 pub fn notice(site: &Site, loss: &Loss) {
     let gone = loss.gone.unwrap_or_default();
-    tracing::error!(
-        school = %site.id(), kind = ?loss.kind, counted = loss.gone.is_some(), orders = gone.orders,
-        open_orders = gone.open_orders, deliveries = gone.deliveries, wakes = gone.wakes, links = gone.links,
-        dead = gone.dead, requests = gone.requests,
-        "ALARM: the store has lost data; everything is read again, and what the platforms know is read from them"
-    );
+    if let Some(times) = site.repeats.due(&format!("{:?} {gone:?}", loss.kind), stopwatch()) {
+        tracing::error!(
+            school = %site.id(), kind = ?loss.kind, times, counted = loss.gone.is_some(), orders = gone.orders,
+            open_orders = gone.open_orders, deliveries = gone.deliveries, wakes = gone.wakes, links = gone.links,
+            dead = gone.dead, requests = gone.requests,
+            "ALARM: the store has lost data; everything is read again, and what the platforms know is read from them"
+        );
+    }
     site.doubt_until(site.clock.now() + DOUBT);
     if site.lease.ownership() == Ownership::Owner {
         let platforms = site.outbound.reconcilers.keys().map(|platform| (*platform).to_owned());

@@ -49,6 +49,8 @@ pub struct Tally {
     pub mirror_failures: AtomicU64,
     /// Reports about people whom no order knows.
     pub nobody: AtomicU64,
+    /// Changes of what the store holds, as far as they are noticed here.
+    pub stirred: AtomicU64,
     /// Incoming calls of unknown numbers that no route takes.
     pub unrouted: ByPlatform,
     pub unread: Unread,

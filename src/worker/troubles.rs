@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{SecondsFormat, TimeDelta};
+use tokio::time::Instant;
 
 use super::lease_view::Ownership;
 use super::site::Site;
 use super::wheel_feed;
+use crate::clock::stopwatch;
 use crate::intake::item::Member;
 use crate::process::At;
 use crate::process::meters::{Held, Limit, SchoolMeter};
@@ -29,6 +32,9 @@ const SHOWN: TimeDelta = TimeDelta::hours(1);
 /// A credential that only a person can renew is shown this long before its end.
 const TOKEN_AHEAD: TimeDelta = TimeDelta::days(30);
 
+/// What the store says of a school at rest is kept for so long.
+const ASKED_KEPT: Duration = Duration::from_secs(60);
+
 /// What earlier looks have seen; a look compares with it.
 #[derive(Debug, Default)]
 pub struct Earlier(Mutex<Seen>);
@@ -39,6 +45,17 @@ struct Seen {
     first: Option<(Seq, At)>,
     /// What should not happen: how often it did, and when that last grew.
     grown: BTreeMap<TroubleKind, (u64, At)>,
+    asked: Option<Asked>,
+}
+
+/// What the store said.
+#[derive(Debug, Clone)]
+struct Asked {
+    at: Instant,
+    /// The changes that were known then.
+    stirred: u64,
+    held: Counts,
+    found: Vec<Trouble>,
 }
 
 impl Earlier {
@@ -81,19 +98,14 @@ pub fn unanswered(error: &StoreError, now: At) -> Trouble {
 pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     let now = site.clock.now();
     let mut found = Vec::new();
-    let held = match answers {
-        true => site.store.counts(site.id()).await.map(Some),
+    let asked = match answers {
+        true => ask(site, now).await.map(Some),
         false => Ok(None),
     };
-    match held {
-        Ok(Some(held)) => {
-            denied(site, &held, now, &mut found);
-            if held.dead > 0 {
-                found.push(Trouble::new(TroubleKind::DeadLetters, held.dead, "see `dozvon dead list`", now));
-            }
-            found.extend(inbox(site, &held, now).await.unwrap_or_default());
-            found.extend(canary(site, now).await.unwrap_or_default());
-            found.extend(held_back(site, now).await.unwrap_or_default());
+    match asked {
+        Ok(Some(asked)) => {
+            denied(site, &asked.held, now, &mut found);
+            found.extend(asked.found);
         }
         Ok(None) => {}
         // Not of one school: the same for all.
@@ -110,6 +122,29 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     unread(site, now, &mut found);
     addresses(site, now, &mut found);
     found.into_iter().map(|trouble| trouble.of(site.id())).collect()
+}
+
+/// What the store says. A school at rest, whose changes a keeper tells, is asked once a minute.
+async fn ask(site: &Site, now: At) -> StoreResult<Asked> {
+    let (asked, stirred) = (stopwatch(), site.tally.stirred.load(Ordering::Relaxed));
+    let known =
+        site.earlier.seen().asked.clone().filter(|known| {
+            known.stirred == stirred && known.held.inbox == 0 && asked - known.at < ASKED_KEPT
+        });
+    if let Some(known) = known.filter(|_| site.is_told()) {
+        return Ok(known);
+    }
+    let held = site.store.counts(site.id()).await?;
+    let mut found = Vec::new();
+    if held.dead > 0 {
+        found.push(Trouble::new(TroubleKind::DeadLetters, held.dead, "see `dozvon dead list`", now));
+    }
+    found.extend(inbox(site, &held, now).await.unwrap_or_default());
+    found.extend(canary(site, now).await.unwrap_or_default());
+    found.extend(held_back(site, now).await.unwrap_or_default());
+    let asked = Asked { at: asked, stirred, held, found };
+    site.earlier.seen().asked = Some(asked.clone());
+    Ok(asked)
 }
 
 /// Work stands until every part has started over. What the platforms know is read back beside the work.

@@ -8,6 +8,7 @@ mod evictions;
 mod faults;
 mod inbox;
 mod lists;
+mod lives;
 mod owners;
 mod world;
 

@@ -22,7 +22,8 @@ use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry,
-    Lease, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake, Wiped, Wiping,
+    Lease, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Term, Unit, Wake, Wiped,
+    Wiping,
 };
 use group::Group;
 
@@ -263,9 +264,13 @@ impl Store for Embedded {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        ttl_ms: u64,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
         let (school, fence, plan, clock) = (school.clone(), fence.clone(), plan.clone(), self.clock.clone());
+        let ttl_ms = match term {
+            Term::Ms(ms) => *ms,
+            Term::Life(life) => life.ms,
+        };
         self.run(move |db| {
             // It lasts from when its turn has come: before it may stand many commits.
             let now_ms = clock.now().timestamp_millis();

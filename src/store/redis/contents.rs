@@ -7,13 +7,14 @@ use std::time::Duration;
 use redis::cmd;
 
 use super::RedisStore;
+use super::glance::LEASE_KEPT_MS;
 use super::keys::SchoolKeys;
 use super::life_ms;
 use crate::process::{CommandId, SchoolId};
 use crate::store::body::{parse, unpack};
 use crate::store::{
     Beat, Contents, Delivery, Fence, Kinds, Lease, LookFrom, Plan, Record, Signs, StoreError, StoreResult,
-    Unlisted, key,
+    Term, Unlisted, key,
 };
 
 /// Names of records, and deliveries, that one call of `Store::unlist_gone` looks at.
@@ -32,6 +33,12 @@ const LEASE_KEYS: [&str; 14] = [
     "lease", "plan", "token", "n", "out", "wake", "promised", "names", "links", "beat", "inbox", "dead",
     "raw", "items",
 ];
+
+/// What `lease.lua` says: whether it is held, the token, counts, signs and the beat that was found.
+type Said = (i64, String, [u64; 7], [u8; 7], String);
+
+/// Another owner is alive.
+const ELSEWHERE: i64 = 0;
 
 impl RedisStore {
     /// The next names whose record is gone, and the next deliveries whose body is: they are no longer listed.
@@ -134,16 +141,16 @@ impl RedisStore {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        ttl_ms: u64,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
-        let mut call = self.scripts.lease.prepare_invoke();
-        call.key(&SchoolKeys::of(school).many(LEASE_KEYS));
-        call.arg(&fence.0).arg(&plan.config).arg(life_ms(ttl_ms)).arg(plan.loaded.timestamp_micros());
-        call.arg(crate::secret::random_token()).arg(key::CANARY).arg(key::EPOCH).arg(key::EPOCH);
-        let ours = self.beats.next();
-        call.arg(ours.to_string());
-        let (lease, token, counts, signs, found): (i64, String, [u64; 7], [u8; 7], String) =
-            self.run(&call).await?;
+        let (mut said, mut left) = self.take(school, fence, plan, term, "").await?;
+        if said.0 == ELSEWHERE {
+            let ended = self.ended_lease(school, fence).await?;
+            if !ended.is_empty() {
+                (said, left) = self.take(school, fence, plan, term, &ended).await?;
+            }
+        }
+        let (lease, token, counts, signs, found) = said;
         let lease = match lease {
             1 => Lease::Held,
             2 => Lease::Outdated,
@@ -153,8 +160,31 @@ impl RedisStore {
         let signs = Some(signs_of(signs.map(|sign| sign == 1)));
         let kinds = Some(Kinds { orders, deliveries, wakes, records, links, dead, signs });
         let found = Beat::read(&found);
-        let left = if lease == Lease::Held { Some(ours) } else { found.clone() };
+        let left = if lease == Lease::Held { Some(left) } else { found.clone() };
         Ok((lease, Contents { token, place, kinds, found, left }))
+    }
+
+    /// One run of the script: what it says, and the beat that it leaves if the lease is held. `ended` is a lease whose life
+    /// has ended.
+    async fn take(
+        &self,
+        school: &SchoolId,
+        fence: &Fence,
+        plan: &Plan,
+        term: &Term,
+        ended: &str,
+    ) -> StoreResult<(Said, Beat)> {
+        let mut call = self.scripts.lease.prepare_invoke();
+        call.key(&SchoolKeys::of(school).many(LEASE_KEYS));
+        let (ms, life) = match term {
+            Term::Ms(ms) => (life_ms(*ms), ""),
+            Term::Life(life) => (LEASE_KEPT_MS, &*life.id),
+        };
+        call.arg(&fence.0).arg(&plan.config).arg(ms).arg(plan.loaded.timestamp_micros());
+        call.arg(crate::secret::random_token()).arg(key::CANARY).arg(key::EPOCH).arg(key::EPOCH);
+        let left = self.beats.next();
+        call.arg(&left.by).arg(left.n).arg(life).arg(ended);
+        Ok((self.run(&call).await?, left))
     }
 }
 

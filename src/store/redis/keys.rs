@@ -3,7 +3,7 @@
 //!
 //! | key after `dz:{school}:` | holds |
 //! | --- | --- |
-//! | `lease` | hash: `owner` (fence), with the lease's life |
+//! | `lease` | the owner's fence, and the life on which it depends, or with a time of its own |
 //! | `plan` | hash: `config` that the school was last worked with, `loaded` in microseconds |
 //! | `token` | the store's own random token: another one means that it was emptied or replaced |
 //! | `beat` | what the last renewal of the lease left |
@@ -24,7 +24,7 @@
 //!
 //! `promised`, `inbox`, `out` and `dead` also hold the member `sign`, which always stands there (`lease.lua`).
 //!
-//! Outside of schools: `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`, `dz:probe`, and the channel
+//! Outside of schools: `dz:life:<id>` (a process that lives: the number of its last word), `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`, `dz:probe`, and the channel
 //! `dz:bell`, whose messages are names of schools.
 
 use base64::Engine;
@@ -82,6 +82,10 @@ impl SchoolKeys {
     pub fn letter(&self, id: &str) -> String {
         [&self.0, "x:", id].concat()
     }
+}
+
+pub fn life(id: &str) -> String {
+    format!("{HEAD}:life:{id}")
 }
 
 pub fn budget(account: &str) -> String {

@@ -18,7 +18,7 @@ use redis::{
 };
 
 use super::address::{Address, AddressForm, Certificates, Service, tcp};
-use super::info::{fact, weak};
+use super::info::{fact, number, weak};
 use super::keys;
 use crate::store::{StoreError, StoreResult, Weakness};
 
@@ -148,6 +148,16 @@ impl Link {
         }
         runs.sort();
         Ok(runs.join(" "))
+    }
+
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.connections, Connections::Cluster(_))
+    }
+
+    /// How many keys were evicted since the server's start.
+    pub async fn evicted(&self) -> StoreResult<u64> {
+        let nodes = self.infos(redis::cmd("INFO").arg("stats")).await?;
+        Ok(nodes.iter().map(|node| number(node, "evicted_keys")).sum())
     }
 
     /// Runs a script, and loads it first if the server does not know it.

@@ -4,6 +4,7 @@
 
 mod address;
 mod contents;
+mod glance;
 mod group;
 mod info;
 mod keys;
@@ -14,7 +15,7 @@ mod unit;
 mod wipe;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,9 +29,10 @@ use crate::request::IdempotencyKey;
 use crate::store::beat::Beats;
 use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
-    Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
-    JOURNAL_MAX, JournalEntry, LAST_KEPT_S, Lease, LookFrom, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record,
-    Seq, Store, StoreError, StoreResult, Unit, Unlisted, Wake, Weakness, Wiped, Wiping,
+    Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, Glance,
+    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, LAST_KEPT_S, Lease, LookFrom, OFFER_KEPT_S, Offer, Places,
+    Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Term, Unit, Unlisted, Wake, Weakness, Wiped,
+    Wiping, Word,
 };
 pub use address::Address;
 use contents::record;
@@ -44,7 +46,7 @@ use scripts::Scripts;
 const LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
 
 /// All schools of an instance ask for the server's epoch; the answer is cached for this long.
-const EPOCH_KEPT: Duration = Duration::from_millis(250);
+const EPOCH_KEPT: Duration = Duration::from_millis(500);
 
 /// The counter of places, where an entry is written, and whatever else shows that the store is not new.
 const ACCEPTED: [&str; 7] = ["n", "inbox", "raw", "items", "out", "dead", "token"];
@@ -56,7 +58,7 @@ type Scored = Vec<(String, u64)>;
 pub struct RedisStore {
     reach: Reach,
     /// The epoch of the server, and when it was last asked for.
-    epoch: Mutex<Option<(Instant, String)>>,
+    epoch: tokio::sync::Mutex<Option<(Instant, StoreResult<String>)>>,
     scripts: Scripts,
     beats: Beats,
     /// Records that were lost and have been written again, by school, until they are told.
@@ -95,7 +97,7 @@ impl RedisStore {
     fn new(url: &str) -> Self {
         Self {
             reach: Reach::new(url),
-            epoch: Mutex::default(),
+            epoch: tokio::sync::Mutex::default(),
             scripts: Scripts::new(),
             beats: Beats::default(),
             written_again: Mutex::default(),
@@ -161,13 +163,14 @@ impl Store for RedisStore {
     }
 
     async fn epoch(&self) -> StoreResult<Option<String>> {
-        let known = self.epoch.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, run)) = known.filter(|(asked, _)| asked.elapsed() < EPOCH_KEPT) {
-            return Ok(Some(run));
+        // One asks, and the others wait for its answer.
+        let mut known = self.epoch.lock().await;
+        if let Some((_, run)) = known.as_ref().filter(|(asked, _)| asked.elapsed() < EPOCH_KEPT) {
+            return run.clone().map(Some);
         }
-        let (asked, run) = (stopwatch(), self.link().await?.epoch().await?);
-        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = Some((asked, run.clone()));
-        Ok(Some(run))
+        let run = async { self.link().await?.epoch().await }.await;
+        *known = Some((stopwatch(), run.clone()));
+        run.map(Some)
     }
 
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
@@ -422,9 +425,13 @@ impl Store for RedisStore {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        ttl_ms: u64,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
-        self.lease_and_contents(school, fence, plan, ttl_ms).await
+        self.lease_and_contents(school, fence, plan, term).await
+    }
+
+    async fn glance(&self, word: &Word, schools: &[(SchoolId, bool)]) -> StoreResult<Option<Glance>> {
+        self.look_at_all(word, schools).await
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {
@@ -432,10 +439,7 @@ impl Store for RedisStore {
     }
 
     async fn is_owned(&self, school: &SchoolId) -> StoreResult<bool> {
-        let lease = SchoolKeys::of(school).one("lease");
-        let owner: Vec<Option<String>> =
-            self.link().await?.query(cmd("HMGET").arg(lease).arg("owner")).await?;
-        Ok(owner.iter().any(Option::is_some))
+        Ok(self.standing(school).await?.is_some_and(|(_, lease)| lease.lives))
     }
 
     async fn ring(&self, school: &SchoolId) -> StoreResult<()> {

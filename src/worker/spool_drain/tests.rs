@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::request::IdempotencyKey;
 use crate::spool::{Saved, Spools};
-use crate::store::{Offer, Unlisted};
+use crate::store::{Contents, Kinds, Offer, Signs, Unlisted};
 use crate::worker::fake::Bench;
 
 /// An owner with a spool in a folder of its own.
@@ -120,6 +120,28 @@ async fn an_owner_that_cannot_store_the_run_does_not_begin() {
     store.set_away(false);
     begin(&bench.site).await.expect("it is the owner");
     assert!(bench.site.is_in_doubt(bench.site.clock.now()));
+}
+
+/// The index is evicted while the outbox starts over: a sign that came back at once would hide it.
+#[tokio::test]
+async fn a_sign_that_is_gone_comes_back_only_when_its_loss_was_noticed() {
+    let bench = Bench::open().await;
+    let site = &bench.site;
+    let see = |links| {
+        let signs = Some(Signs { links, ..Signs::default() });
+        let kinds = Some(Kinds { signs, ..Kinds::default() });
+        let contents = Contents { token: "a".to_owned(), place: 1, kinds, found: None, left: None };
+        site.store_watch.observe(contents, 0, site.clock.now())
+    };
+    assert_eq!(see(true), None);
+    for (is_noticed, stands) in [(false, false), (true, true)] {
+        if is_noticed {
+            assert!(see(false).is_some());
+        }
+        note_epoch(site).await.expect("it is the owner");
+        let found = site.store.find(site.id(), &[key::EPOCH.to_owned()]).await.expect("memory");
+        assert_eq!(found[0].is_some(), stands);
+    }
 }
 
 /// The school is another instance's: it is told by the store's bell, and nothing is lost if it is not heard.

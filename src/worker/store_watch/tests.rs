@@ -70,6 +70,28 @@ fn a_delivery_that_could_not_be_marked_is_a_loss_when_no_commit_has_ended_it() {
     }
 }
 
+/// Redis was slow: a commit that ends a delivery was carried out and its answer was not heard, so the lanes still know
+/// it.
+#[test]
+fn a_delivery_that_an_unheard_commit_of_ours_may_have_ended_is_no_loss() {
+    for is_tried in [false, true] {
+        let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
+        let id: CommandId = "gc-1.1".into();
+        watch.observe(contents("a", 9, 1, 2, 2), 2, now);
+        watch.may_have_ended(std::slice::from_ref(&id));
+        if is_tried {
+            watch.missed(&id, now);
+        }
+        let waiting = if is_tried { 1 } else { 2 };
+        for _ in 0..3 {
+            assert_eq!(watch.observe(contents("a", 9, 1, 1, 2), waiting, now), None);
+        }
+        // Another one is.
+        let seen = [0, 0].map(|stored| watch.observe(contents("a", 9, 1, stored, 2), waiting, now).is_some());
+        assert_eq!(seen, [false, true]);
+    }
+}
+
 fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
     let kinds = Kinds {
         orders,

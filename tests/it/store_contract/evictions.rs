@@ -2,7 +2,7 @@
 
 use dozvon::process::SchoolId;
 use dozvon::store::redis::RedisStore;
-use dozvon::store::{Delivery, DeliveryOp, LookFrom, Signs, Store, Unit, Unlisted, key};
+use dozvon::store::{Delivery, DeliveryOp, LookFrom, Signs, Store, Term, Unit, Unlisted, key};
 
 use super::faults::fill;
 use super::world::*;
@@ -45,7 +45,7 @@ async fn redis_says_which_records_are_gone_and_what_no_longer_stands_where_it_al
     };
     commit(&store, &school, &owner, unit).await;
     let signs = async || {
-        let renewed = store.renew(&school, &owner, &plan("config", 0), 60_000).await.unwrap();
+        let renewed = store.renew(&school, &owner, &plan("config", 0), &Term::Ms(60_000)).await.unwrap();
         renewed.1.kinds.and_then(|kinds| kinds.signs).expect("Redis counts")
     };
     let all = signs().await;
@@ -87,7 +87,7 @@ async fn redis_says_which_list_is_gone_also_if_it_was_empty() {
     fill(&store).await;
     let (school, owner) = (SchoolId::from("kept"), fence("owner"));
     let signs = async || {
-        let renewed = store.renew(&school, &owner, &plan("config", 0), 60_000).await.unwrap();
+        let renewed = store.renew(&school, &owner, &plan("config", 0), &Term::Ms(60_000)).await.unwrap();
         renewed.1.kinds.and_then(|kinds| kinds.signs).expect("Redis counts")
     };
     let mut admin = server.admin();

@@ -18,7 +18,7 @@ use dozvon::request::RawRequest;
 use dozvon::signal::{Consent, Signal};
 use dozvon::store::{
     Accepted, CommitError, Contents, Counts, DeadLetter, Delivery, DeliveryOp, Entry, Fence, JournalEntry,
-    Lease, Offer, Places, Plan, Rate, Record, Seq, Store, StoreResult, Unit, Wake,
+    Lease, Offer, Places, Plan, Rate, Record, Seq, Store, StoreResult, Term, Unit, Wake,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -322,10 +322,10 @@ impl Store for Breaking<Arc<dyn Store>> {
         school: &SchoolId,
         fence: &Fence,
         plan: &Plan,
-        ttl_ms: u64,
+        term: &Term,
     ) -> StoreResult<(Lease, Contents)> {
         self.1.at("store lease");
-        self.0.renew(school, fence, plan, ttl_ms).await
+        self.0.renew(school, fence, plan, term).await
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {

@@ -93,7 +93,7 @@ passed_on! {
     async fn letters(school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<(u64, DeadLetter)>>;
     async fn letter(school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>>;
     async fn counts(school: &SchoolId) -> StoreResult<Counts>;
-    async fn renew(school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<(Lease, Contents)>;
+    async fn renew(school: &SchoolId, fence: &Fence, plan: &Plan, term: &Term) -> StoreResult<(Lease, Contents)>;
     async fn release(school: &SchoolId, fence: &Fence) -> StoreResult<()>;
     async fn is_owned(school: &SchoolId) -> StoreResult<bool>;
     async fn ring(school: &SchoolId) -> StoreResult<()>;

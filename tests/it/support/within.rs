@@ -46,7 +46,7 @@ impl Within {
         let url = format!("http://127.0.0.1:{port}");
         let spool = Spools::new(&data, 64).of(&school.id);
         let wiring = Wiring { store: store.clone(), clock: Arc::new(WallClock), vault: None, data, url };
-        let mut outbound = outbound::build(&school, &RealNetwork, &wiring).expect("ways out");
+        let mut outbound = outbound::build(&school, &RealNetwork::default(), &wiring).expect("ways out");
         for courier in outbound.couriers.values_mut() {
             *courier = Arc::new(Breaking(courier.clone(), breaker.clone()));
         }

@@ -61,7 +61,8 @@ local function layout()
 end
 
 local function apply(at)
-  if redis.call('HGET', lease, 'owner') ~= at.fence then
+  local held = redis.call('GET', lease)
+  if not held or string.match(held, '^%S+') ~= at.fence then
     return {'fenced'}
   end
   local ack, acks, append, appends = at.ack, at.acks, at.append, at.appends
@@ -326,7 +327,7 @@ local function applied(at)
   error(answer)
 end
 
-local damaged = check_kinds({'hash', 'string', 'zset', 'stream', 'stream', 'zset', 'zset', 'hash', 'zset', 'zset', 'zset',
+local damaged = check_kinds({'string', 'string', 'zset', 'stream', 'stream', 'zset', 'zset', 'hash', 'zset', 'zset', 'zset',
   'string'})
 if damaged then
   return damaged

@@ -7,15 +7,32 @@
 -- puts it here, in the others elsewhere. The beat is what the renewal before this one left.
 -- KEYS: lease, plan, token, counter, out, wake, promised, names, links, beat, inbox, dead, raw, items
 -- ARGV: fence, hash of the configuration, milliseconds, loaded in microseconds, a token for a store without one,
---   the signs: member of wake, name of a record, name of a link; the beat of this renewal
+--   the signs: member of wake, name of a record, name of a link; the beat of this renewal: process, number; the life
+--   on which the lease depends or ''; a lease whose life has ended or ''
+local function owner_of(lease)
+  return string.match(lease, '^%S+'), string.match(lease, ' (%S+)$')
+end
+
+-- Whether the lease that stands may be replaced.
+local function is_free()
+  local lease = redis.pcall('GET', KEYS[1])
+  if type(lease) == 'table' then
+    -- The lease of an older version, or no lease at all.
+    local owner = redis.pcall('HGET', KEYS[1], 'owner')
+    lease = type(owner) == 'string' and owner
+  end
+  if not lease or lease == ARGV[12] then
+    return true
+  end
+  local owner, life = owner_of(lease)
+  -- A former run of the same instance is dead, and so is a former owner of this life: its lease is taken at once.
+  local own = string.match(ARGV[1], '^.+/')
+  return owner == ARGV[1] or (own and string.sub(owner, 1, #own) == own) or (life and life == ARGV[11])
+end
+
 local function take()
-  local owner = redis.call('HGET', KEYS[1], 'owner')
-  if owner and owner ~= ARGV[1] then
-    -- A former run of the same instance is dead: its lease is taken at once.
-    local own = string.match(ARGV[1], '^.+/')
-    if not own or string.sub(owner, 1, #own) ~= own then
-      return 0
-    end
+  if not is_free() then
+    return 0
   end
   local config, loaded = unpack(redis.call('HMGET', KEYS[2], 'config', 'loaded'))
   if config and config ~= ARGV[2] and tonumber(loaded) >= tonumber(ARGV[4]) then
@@ -24,8 +41,7 @@ local function take()
   if config ~= ARGV[2] or tonumber(loaded) < tonumber(ARGV[4]) then
     redis.call('HSET', KEYS[2], 'config', ARGV[2], 'loaded', ARGV[4])
   end
-  redis.call('HSET', KEYS[1], 'owner', ARGV[1])
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('SET', KEYS[1], ARGV[11] == '' and ARGV[1] or ARGV[1] .. ' ' .. ARGV[11], 'PX', ARGV[3])
   return 1
 end
 
@@ -36,28 +52,29 @@ if redis.call('SET', KEYS[3], ARGV[5], 'NX')
   redis.call('SET', KEYS[4], 0)
 end
 local beat = redis.call('GET', KEYS[10]) or ''
-if lease == 1 then
-  redis.call('SET', KEYS[10], ARGV[9])
+-- A renewal that was given up may be carried out after the next one: its beat is not left behind.
+local by, n = string.match(beat, '^(.*) (%d+)$')
+if lease == 1 and not (by == ARGV[9] and tonumber(n) > tonumber(ARGV[10])) then
+  redis.call('SET', KEYS[10], ARGV[9] .. ' ' .. ARGV[10])
 end
--- Whether the sign stood there. Where places are scores, it stands before the first one; no wake is ever due at its
--- time.
+-- Whether the sign stood there, and how many others do. Where places are scores, it stands before the first one; no
+-- wake is ever due at its time.
 local function sign(key, score)
   local stood = redis.call('ZSCORE', key, 'sign') and 1 or 0
   if lease == 1 and stood == 0 then
     redis.call('ZADD', key, score, 'sign')
+    return stood, redis.call('ZCARD', key) - 1
   end
-  return stood
+  return stood, redis.call('ZCARD', key) - stood
 end
-local promised, inbox = sign(KEYS[7], '+inf'), sign(KEYS[11], 0)
-local out, dead = sign(KEYS[5], 0), sign(KEYS[12], 0)
-local function held(key)
-  return redis.call('ZCARD', key) - (redis.call('ZSCORE', key, 'sign') and 1 or 0)
-end
-local wakes = held(KEYS[6]) + held(KEYS[7])
+local promised, promises = sign(KEYS[7], '+inf')
+local inbox = sign(KEYS[11], 0)
+local out, deliveries = sign(KEYS[5], 0)
+local dead, letters = sign(KEYS[12], 0)
 -- '0' follows '/': all names that begin with 'order/'.
 local orders = redis.call('ZLEXCOUNT', KEYS[8], '[order/', '(order0')
 return {lease, redis.call('GET', KEYS[3]), {
-  tonumber(redis.call('GET', KEYS[4]) or 0), orders, held(KEYS[5]), wakes,
-  redis.call('ZCARD', KEYS[8]), redis.call('HLEN', KEYS[9]), held(KEYS[12])},
+  tonumber(redis.call('GET', KEYS[4]) or 0), orders, deliveries, redis.call('ZCARD', KEYS[6]) + promises,
+  redis.call('ZCARD', KEYS[8]), redis.call('HLEN', KEYS[9]), letters},
   {redis.call('ZSCORE', KEYS[6], ARGV[6]) and 1 or 0, redis.call('ZSCORE', KEYS[8], ARGV[7]) and 1 or 0,
   redis.call('HEXISTS', KEYS[9], ARGV[8]), promised, inbox, out, dead}, beat}

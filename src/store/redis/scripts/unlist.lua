@@ -3,6 +3,9 @@
 -- KEYS: the list, then a key for each argument
 -- ARGV: names
 local gone = {}
+if redis.call('EXISTS', unpack(KEYS, 2)) == #ARGV then
+  return gone
+end
 for i = 1, #ARGV do
   if redis.call('EXISTS', KEYS[i + 1]) == 0 and redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
     gone[#gone + 1] = i
