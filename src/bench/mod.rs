@@ -75,6 +75,8 @@ pub enum Family {
     Steps,
     /// Ten thousand orders whose timers are due at once, beside empty jobs of BullMQ where node is installed.
     Wakes,
+    /// A hundred thousand orders whose timers are due at once; one round.
+    Burst,
     /// A hundred schools in which nothing happens.
     Idle,
     /// The page of health with 32,000 orders.
@@ -82,8 +84,16 @@ pub enum Family {
 }
 
 impl Family {
-    const ALL: [Self; 7] =
-        [Self::Launch, Self::Abuse, Self::Webhooks, Self::Steps, Self::Wakes, Self::Idle, Self::Health];
+    const ALL: [Self; 8] = [
+        Self::Launch,
+        Self::Abuse,
+        Self::Webhooks,
+        Self::Steps,
+        Self::Wakes,
+        Self::Burst,
+        Self::Idle,
+        Self::Health,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -92,6 +102,7 @@ impl Family {
             Self::Webhooks => "webhooks",
             Self::Steps => "steps",
             Self::Wakes => "wakes",
+            Self::Burst => "burst",
             Self::Idle => "idle",
             Self::Health => "health",
         }
@@ -104,6 +115,7 @@ impl Family {
             Self::Webhooks => webhooks::webhooks(bed).await,
             Self::Steps => steps::steps(bed).await,
             Self::Wakes => wakes::wakes(bed).await,
+            Self::Burst => wakes::burst(bed).await,
             Self::Idle => idle::idle(bed).await,
             Self::Health => health::health(bed).await,
         }

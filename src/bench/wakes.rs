@@ -1,8 +1,8 @@
 //! Wakes: orders whose timers are all due at once are fired, stepped and committed, beside empty jobs of BullMQ. The
 //! bridge's time stands still: it takes the orders, stops, starts again, and its time is moved to when all of them
-//! are due. Enter at [`wakes`].
+//! are due. Enter at [`wakes`] and [`burst`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 
@@ -19,6 +19,8 @@ use crate::process::At;
 /// Orders of one round, and jobs of the reference.
 const ORDERS: usize = 10_000;
 const JOBS: usize = 40_000;
+/// Orders of a burst.
+const BURST: usize = 100_000;
 /// Until the timer of a new order, and until all of them are due.
 const PAUSE_MINUTES: u32 = 1;
 const DUE: TimeDelta = TimeDelta::minutes(2);
@@ -27,30 +29,69 @@ pub async fn wakes(bed: &Bed) -> Result<Vec<Row>, String> {
     if bed.kinds(&[Kind::Everysec]).is_empty() {
         return Ok(Vec::new());
     }
-    let (taken_at, orders) = (wall_now(), bed.orders(ORDERS));
-    let schools = Schools { pause_minutes: PAUSE_MINUTES, stands_at: Some(taken_at), ..Schools::one() };
-    let mut filled = Vec::new();
-    for (side, program) in bed.programs() {
-        let place = bed.place(Kind::Everysec).await?;
-        let folder = place.folder.clone();
-        fill(program, place, schools, orders).await?;
-        filled.push((side, program, folder));
-    }
-    let bullmq = BullMq::install(&bed.folder()).await;
     let mut rounds = Rounds::new("wakes.everysec", "rate");
+    let filled = Filled::of(bed, bed.orders(ORDERS)).await?;
+    let bullmq = BullMq::install(&bed.folder()).await;
     for _ in 0..bed.amount.rounds {
         if let Some(bullmq) = &bullmq {
             let place = bed.place(Kind::Everysec).await?;
             rounds.add(Side::Reference, bullmq.fire(&place, bed.orders(JOBS)).await?);
         }
-        for (side, program, filled) in &filled {
+        filled.fire(bed, &mut rounds).await?;
+    }
+    Ok(rows_of(&rounds))
+}
+
+/// One round of many more: what a school's backlog costs when all of it is due.
+pub async fn burst(bed: &Bed) -> Result<Vec<Row>, String> {
+    if bed.kinds(&[Kind::Everysec]).is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rounds = Rounds::new("burst.everysec", "rate");
+    Filled::of(bed, bed.orders(BURST)).await?.fire(bed, &mut rounds).await?;
+    Ok(vec![
+        rounds.counted("orders", "orders"),
+        rounds.counted("fired", "wakes"),
+        rounds.row("rate", "1/s"),
+        rounds.row("time", "s").goal(Goal::AtMost(10.0)).far(Goal::AtMost(4.0)),
+        rounds.row("cpu", "us"),
+        rounds.row("redis_cpu", "us"),
+        rounds.row("peak_memory", "MiB").goal(Goal::AtMost(250.0)),
+    ])
+}
+
+/// Stores in which the timers of so many orders wait, one of each build.
+struct Filled<'b> {
+    schools: Schools,
+    due: At,
+    orders: usize,
+    folders: Vec<(Side, &'b Program, PathBuf)>,
+}
+
+impl<'b> Filled<'b> {
+    async fn of(bed: &'b Bed, orders: usize) -> Result<Self, String> {
+        let taken_at = wall_now();
+        let schools = Schools { pause_minutes: PAUSE_MINUTES, stands_at: Some(taken_at), ..Schools::one() };
+        let mut folders = Vec::new();
+        for (side, program) in bed.programs() {
+            let place = bed.place(Kind::Everysec).await?;
+            let folder = place.folder.clone();
+            fill(program, place, schools, orders).await?;
+            folders.push((side, program, folder));
+        }
+        Ok(Self { schools, due: taken_at + DUE, orders, folders })
+    }
+
+    /// Fires a copy of each.
+    async fn fire(&self, bed: &Bed, rounds: &mut Rounds) -> Result<(), String> {
+        for (side, program, filled) in &self.folders {
             let folder = bed.folder();
             copy(filled, &folder).map_err(|error| format!("{}: {error}", folder.display()))?;
             let place = Place::open(Kind::Everysec, &folder).await?;
-            rounds.add(*side, fire(program, place, schools, taken_at + DUE, orders).await?);
+            rounds.add(*side, fire(program, place, self.schools, self.due, self.orders).await?);
         }
+        Ok(())
     }
-    Ok(rows_of(&rounds))
 }
 
 fn rows_of(rounds: &Rounds) -> Vec<Row> {

@@ -81,6 +81,8 @@ async fn wakes_that_are_due_at_once_all_fire_beside_another_build() {
     let figures = figures("wakes", &["--peer", env!("CARGO_BIN_EXE_dozvon")]).await;
     assert_eq!(figures["wakes.everysec.fired"], 40.0, "{figures:?}");
     assert!(figures["wakes.everysec.rate_to_peer"] > 0.0, "{figures:?}");
+    let figures = self::figures("burst", &[]).await;
+    assert_eq!(figures["burst.everysec.fired"], 40.0, "{figures:?}");
 }
 
 #[tokio::test]

@@ -195,6 +195,9 @@ pub(super) fn price(d: &Decision, cost: Option<&Money>) -> Option<Money> {
 
 /// G10: the values that a route sets; one that its dictionary does not have is left out.
 pub(super) fn dictionary_values(d: &Decision, route: &Route) -> BTreeMap<String, String> {
+    if route.set.is_empty() {
+        return BTreeMap::new();
+    }
     let vars = d.vars(None);
     let values = route.set.iter().filter_map(|(name, template)| {
         let value = d.process.texts.inline(template, &vars);
