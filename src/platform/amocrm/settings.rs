@@ -134,8 +134,8 @@ pub const SECTIONS: &[Section] = &[
             key("url", "https address, required", "The account's own, https://name.amocrm.ru."),
             key(
                 "account_id",
-                "number, required",
-                "The account's id: webhooks of other accounts are refused. `dozvon discover` prints it.",
+                "number",
+                "The account's id; `check` and the start refuse a school without it, because webhooks of other accounts would be taken, too. `dozvon discover` prints it.",
             ),
             key("auth", "table, required", "See [amocrm.auth]."),
             key("pipelines", "tables, required", "See [amocrm.pipelines.<role>]; `sales` is required."),
