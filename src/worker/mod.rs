@@ -12,6 +12,7 @@ pub mod keeper;
 pub mod landings;
 pub mod lanes;
 pub mod lease_view;
+mod listening;
 pub mod marks;
 pub mod outbox;
 pub mod pacer;

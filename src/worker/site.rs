@@ -13,6 +13,7 @@ use super::keeper::Keeper;
 use super::landings::Landings;
 use super::lanes::Lanes;
 use super::lease_view::LeaseView;
+use super::listening::Listening;
 use super::marks::Marks;
 use super::pacer::Pace;
 use super::store_watch::StoreWatch;
@@ -463,43 +464,6 @@ impl Site {
 
     pub fn landings(&self) -> MutexGuard<'_, Landings> {
         self.landings.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// Waits for the answer to a commit that adds or ends deliveries. If no answer arrives, because the store is
-/// unreachable or the wait is cancelled, the lanes have to read the store, and may know what it has no longer.
-struct Listening<'a> {
-    site: &'a Site,
-    after: Option<u64>,
-    /// What the commit ends.
-    ends: Vec<CommandId>,
-}
-
-impl<'a> Listening<'a> {
-    fn new(site: &'a Site, deliveries: &[DeliveryOp]) -> Self {
-        let adds = deliveries.iter().any(|op| matches!(op, DeliveryOp::Add(_)));
-        let ended = |op: &DeliveryOp| match op {
-            DeliveryOp::Remove(id) | DeliveryOp::Revoke(id) => Some(id.clone()),
-            DeliveryOp::Add(_) | DeliveryOp::Update(_) => None,
-        };
-        let ends = deliveries.iter().filter_map(ended).collect();
-        Self { site, after: adds.then(|| site.lanes().last_place()), ends }
-    }
-
-    fn heard(mut self, answer: &Result<Places, CommitError>) {
-        if !matches!(answer, Err(CommitError::Store(_))) {
-            self.after = None;
-            self.ends.clear();
-        }
-    }
-}
-
-impl Drop for Listening<'_> {
-    fn drop(&mut self) {
-        if let Some(after) = self.after {
-            self.site.unheard(after);
-        }
-        self.site.store_watch.may_have_ended(&self.ends);
     }
 }
 

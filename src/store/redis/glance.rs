@@ -2,17 +2,22 @@
 //! schools there are. Never judges a loss, and never looks into a list. Enter at [`RedisStore::look_at_all`].
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use redis::cmd;
 
 use super::RedisStore;
 use super::keys::{self, SchoolKeys};
 use super::life_ms;
+use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::store::{Fence, Glance, SchoolGlance, Standing, StoreResult, Word};
 
 /// A lease that depends on a life stands this long without a renewal of its own, so that none stays for good.
 pub const LEASE_KEPT_MS: u64 = 10 * 60 * 1000;
+
+/// All schools of an instance ask for the server's epoch; the answer is kept for this long.
+const EPOCH_KEPT: Duration = Duration::from_millis(500);
 
 /// One value each.
 const VALUES: [&str; 4] = ["lease", "n", "token", "beat"];
@@ -31,34 +36,46 @@ impl RedisStore {
         if link.is_cluster() {
             return Ok(None);
         }
-        let found = self.live(word).await?;
         let (mut values, mut lists) = (cmd("MGET"), cmd("EXISTS"));
+        let mut is_any_owned = false;
         for (school, is_owned) in schools {
             let keys = SchoolKeys::of(school);
             values.arg(&keys.many(VALUES));
             if *is_owned {
+                is_any_owned = true;
                 lists.arg(&keys.many(LISTS));
             }
         }
-        let mut glance = Glance { found, evicted: link.evicted().await?, ..Glance::default() };
-        if schools.is_empty() {
-            return Ok(Some(glance));
-        }
-        let values: Vec<Option<String>> = link.query(&values).await?;
+        let values = async {
+            if schools.is_empty() { Ok(Vec::new()) } else { link.query::<Vec<Option<String>>>(&values).await }
+        };
+        let lists = async { if is_any_owned { link.query::<u64>(&lists).await } else { Ok(0) } };
+        // At once: where each round trip is slow, the lease must not wait for several of them.
+        let (found, evicted, values, standing) =
+            tokio::try_join!(self.live(word), link.evicted(), values, lists)?;
         let mut values = values.into_iter();
-        for _ in schools {
+        let seen = schools.iter().map(|_| {
             let [lease, place, token, beat] = std::array::from_fn(|_| values.next().flatten());
-            glance.schools.push(SchoolGlance {
+            SchoolGlance {
                 lease: lease.as_deref().map(lease_of),
                 place: place.and_then(|place| place.parse().ok()),
                 is_marked: token.is_some() && beat.is_some(),
-            });
-        }
-        if schools.iter().any(|(_, is_owned)| *is_owned) {
-            glance.standing = link.query(&lists).await?;
-        }
+            }
+        });
+        let mut glance = Glance { found, evicted, standing, schools: seen.collect() };
         self.look_for_lives(&mut glance, word).await?;
         Ok(Some(glance))
+    }
+
+    /// One asks, and the others wait for its answer.
+    pub(super) async fn known_epoch(&self) -> StoreResult<String> {
+        let mut known = self.epoch.lock().await;
+        if let Some((_, run)) = known.as_ref().filter(|(heard, _)| heard.elapsed() < EPOCH_KEPT) {
+            return run.clone();
+        }
+        let run = async { self.link().await?.epoch().await }.await;
+        *known = Some((stopwatch(), run.clone()));
+        run
     }
 
     async fn live(&self, word: &Word) -> StoreResult<Option<u64>> {

@@ -16,14 +16,12 @@ mod wipe;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
 use redis::{FromRedisValue, ScriptInvocation, cmd};
 use tokio::time::Instant;
 
-use crate::clock::stopwatch;
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
 use crate::store::beat::Beats;
@@ -44,9 +42,6 @@ use scripts::Scripts;
 
 /// Redis refuses expiry times beyond its own clock; nothing here lives longer than this.
 const LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
-
-/// All schools of an instance ask for the server's epoch; the answer is cached for this long.
-const EPOCH_KEPT: Duration = Duration::from_millis(500);
 
 /// The counter of places, where an entry is written, and whatever else shows that the store is not new.
 const ACCEPTED: [&str; 7] = ["n", "inbox", "raw", "items", "out", "dead", "token"];
@@ -163,14 +158,7 @@ impl Store for RedisStore {
     }
 
     async fn epoch(&self) -> StoreResult<Option<String>> {
-        // One asks, and the others wait for its answer.
-        let mut known = self.epoch.lock().await;
-        if let Some((_, run)) = known.as_ref().filter(|(asked, _)| asked.elapsed() < EPOCH_KEPT) {
-            return run.clone().map(Some);
-        }
-        let run = async { self.link().await?.epoch().await }.await;
-        *known = Some((stopwatch(), run.clone()));
-        run.map(Some)
+        self.known_epoch().await.map(Some)
     }
 
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
