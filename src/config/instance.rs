@@ -223,6 +223,7 @@ const PARTS: [&str; 38] = [
     "private",
     "progress",
     "reload",
+    "repeats",
     "request",
     "schools",
     "secret",

@@ -1,3 +1,5 @@
+//! What conditions say of orders, which mistakes are told, and what decides nothing.
+
 use super::*;
 
 fn order() -> Facts {
