@@ -126,6 +126,7 @@ impl RedisStore {
 }
 
 fn lease_of(text: &str) -> Standing {
-    let (fence, life) = text.split_once(' ').map_or((text, None), |(fence, life)| (fence, Some(life)));
-    Standing { fence: Fence(fence.to_owned()), life: life.map(str::to_owned), lives: true }
+    let (life, fence) = text.split_once(' ').unwrap_or(("-", text));
+    let life = Some(life).filter(|life| *life != "-").map(str::to_owned);
+    Standing { fence: Fence(fence.to_owned()), life, lives: true }
 }

@@ -62,7 +62,7 @@ end
 
 local function apply(at)
   local held = redis.call('GET', lease)
-  if not held or string.match(held, '^%S+') ~= at.fence then
+  if not held or string.match(held, '^%S+ (.*)$') ~= at.fence then
     return {'fenced'}
   end
   local ack, acks, append, appends = at.ack, at.acks, at.append, at.appends

@@ -9,8 +9,10 @@
 -- ARGV: fence, hash of the configuration, milliseconds, loaded in microseconds, a token for a store without one,
 --   the signs: member of wake, name of a record, name of a link; the beat of this renewal: process, number; the life
 --   on which the lease depends or ''; a lease whose life has ended or ''
+-- The owner of a lease, and the life on which it depends, '-' without one: `life owner`.
 local function owner_of(lease)
-  return string.match(lease, '^%S+'), string.match(lease, ' (%S+)$')
+  local life, owner = string.match(lease, '^(%S+) (.*)$')
+  return owner, life
 end
 
 -- Whether the lease that stands may be replaced.
@@ -19,15 +21,18 @@ local function is_free()
   if type(lease) == 'table' then
     -- The lease of an older version, or no lease at all.
     local owner = redis.pcall('HGET', KEYS[1], 'owner')
-    lease = type(owner) == 'string' and owner
+    lease = type(owner) == 'string' and '- ' .. owner
   end
   if not lease or lease == ARGV[12] then
     return true
   end
   local owner, life = owner_of(lease)
+  if not owner then
+    return true
+  end
   -- A former run of the same instance is dead, and so is a former owner of this life: its lease is taken at once.
   local own = string.match(ARGV[1], '^.+/')
-  return owner == ARGV[1] or (own and string.sub(owner, 1, #own) == own) or (life and life == ARGV[11])
+  return owner == ARGV[1] or (own and string.sub(owner, 1, #own) == own) or life == ARGV[11]
 end
 
 local function take()
@@ -41,7 +46,7 @@ local function take()
   if config ~= ARGV[2] or tonumber(loaded) < tonumber(ARGV[4]) then
     redis.call('HSET', KEYS[2], 'config', ARGV[2], 'loaded', ARGV[4])
   end
-  redis.call('SET', KEYS[1], ARGV[11] == '' and ARGV[1] or ARGV[1] .. ' ' .. ARGV[11], 'PX', ARGV[3])
+  redis.call('SET', KEYS[1], (ARGV[11] == '' and '-' or ARGV[11]) .. ' ' .. ARGV[1], 'PX', ARGV[3])
   return 1
 end
 
