@@ -195,7 +195,7 @@ fn blame_variables(problems: &mut [Problem], around: &Surroundings) {
 }
 
 /// Parts of the program that a level may be set for, `dozvon::worker`: those that write to the log.
-const PARTS: [&str; 38] = [
+const PARTS: [&str; 39] = [
     "app",
     "away",
     "bench",
