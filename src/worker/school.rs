@@ -89,6 +89,8 @@ async fn work_while_held(site: &Arc<Site>) {
         };
         renewals.shutdown().await;
         if is_over {
+            // What is noted for the next start is the store as this owner leaves it.
+            let _ = site.guard("lease", renew(site)).await;
             return;
         }
         site.lease.end(Ownership::Unknown);
@@ -207,7 +209,11 @@ async fn lose(site: Arc<Site>) {
         until_look(&site).await;
         match site.guard("lease", renew(&site)).await {
             Ok(Ok(Lease::Elsewhere | Lease::Outdated)) => return,
-            Ok(Ok(Lease::Held)) => site.store_watch.search.notify_one(),
+            Ok(Ok(Lease::Held)) => {
+                site.store_watch.search.notify_one();
+                // What has to be seen twice is seen at two times.
+                tokio::time::sleep(site.rhythm.renew / 2).await;
+            }
             Ok(Err(_)) | Err(_) => {
                 tokio::time::sleep(site.rhythm.renew).await;
                 site.store_watch.look.notify_one();

@@ -135,13 +135,18 @@ impl StoreWatch {
         state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
         // A body can be gone whose place is still counted: the try has found it.
         let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting || !state.missed.is_empty());
+        // Until the outbox has started over, the lanes know what was lost before.
+        let is_short = is_short && !state.pending.contains(OUTBOX);
         state.short = if is_short { state.short + 1 } else { 0 };
         let before = state.known.replace(contents.clone())?;
         let is_older = contents.found.as_ref().zip(before.left.as_ref());
         let is_behind = contents.place < before.place;
         let kind = if before.token != contents.token {
             LossKind::Replaced
-        } else if is_older.map_or(is_behind && before.left.is_none(), |(found, left)| found.is_before(left)) {
+        } else if is_older.is_some_and(|(found, left)| found.is_before(left))
+            // What was left last may have been left before the copy was made.
+            || (is_behind && (contents.place > 0 || before.left.is_none()))
+        {
             LossKind::OlderCopy
         } else if (before.left.is_some() && contents.found.is_none())
             // Its counter of places is gone, and its beat is not.
@@ -238,7 +243,7 @@ impl StoreWatch {
     /// A delivery whose try could not be written because the store does not have it.
     pub fn missed(&self, id: &CommandId, now: At) {
         let mut state = self.state();
-        if state.ended.remove(id) {
+        if state.ended.remove(id) || state.pending.contains(OUTBOX) {
             return;
         }
         state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);

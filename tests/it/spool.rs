@@ -133,7 +133,12 @@ async fn lost_tail(more: u64) {
     nothing_is_doubled(&bench).await;
     let dead = bench.store().await.dead(&rost(), 100).await.expect("the store answers");
     assert!(dead.is_empty(), "a living process knows which letters have left: {dead:#?}");
-    assert_eq!(said(&*bench.store().await).await.len(), 6, "each order's request is kept once");
+    assert_eq!(
+        said(&*bench.store().await).await.len(),
+        6,
+        "each order's request is kept once: {}",
+        bridge.log()
+    );
     assert_eq!(bridge.count("watchdog_repairs").await, 0);
     assert_eq!(bridge.terminate().await, Some(0));
 }

@@ -26,16 +26,19 @@ fn a_missing_sign_is_a_loss_whatever_was_written_since() {
     assert_eq!(seen, [None, None, None, Some(LossKind::Part), None, Some(LossKind::Part)]);
 }
 
-/// The counter of places was evicted: what came of the requests that the store still knows may be gone, too.
+/// The counter of places is gone, so what came of the requests that the store still knows may be gone, too. An earlier
+/// place is that of a copy, also if nobody has left a beat since it was made.
 #[test]
-fn places_that_begin_anew_under_the_same_beat_are_a_part_that_is_gone() {
-    let watch = StoreWatch::default();
-    let beat = |n| Some(Beat { by: "a".to_owned(), n });
-    let seen = [9, 2].map(|place| {
-        let now = Contents { found: beat(1), left: beat(1), ..contents("a", place, 1, 0, 2) };
-        watch.observe(now, 0, At::UNIX_EPOCH).map(|loss| loss.kind)
-    });
-    assert_eq!((seen, watch.torn()), ([None, Some(LossKind::Part)], 1));
+fn a_counter_that_is_gone_is_a_part_and_an_earlier_place_is_an_older_copy() {
+    for (place, kind, torn) in [(0, LossKind::Part, 1), (2, LossKind::OlderCopy, 0)] {
+        let watch = StoreWatch::default();
+        let beat = |n| Some(Beat { by: "a".to_owned(), n });
+        let seen = [9, place].map(|place| {
+            let now = Contents { found: beat(1), left: beat(1), ..contents("a", place, 1, 0, 2) };
+            watch.observe(now, 0, At::UNIX_EPOCH).map(|loss| loss.kind)
+        });
+        assert_eq!((seen, watch.torn()), ([None, Some(kind)], torn), "{place}");
+    }
 }
 
 #[test]
@@ -68,6 +71,20 @@ fn a_delivery_that_could_not_be_marked_is_a_loss_when_no_commit_has_ended_it() {
         let kinds: Vec<_> = seen.into_iter().map(|loss| loss.map(|loss| loss.kind)).collect();
         assert_eq!(kinds, [None, (!is_over).then_some(LossKind::Part)]);
     }
+}
+
+/// The lanes of before still know what the store has lost, and tries find it gone, until the outbox has started over.
+#[test]
+fn one_loss_is_told_once_until_the_outbox_has_started_over() {
+    let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
+    watch.observe(contents("a", 9, 2, 2, 2), 2, now);
+    let mut see = |place| watch.observe(contents("a", place, 1, 1, 2), 2, now).map(|loss| loss.kind);
+    assert_eq!(see(5), Some(LossKind::OlderCopy));
+    watch.wait_for([OUTBOX.to_owned()].into_iter());
+    watch.missed(&"gc-1.1".into(), now);
+    assert_eq!([see(5), see(5), see(5)], [None; 3]);
+    watch.done(OUTBOX);
+    assert_eq!([see(5), see(5)], [None, Some(LossKind::Part)], "and whatever is short then is another one");
 }
 
 /// Redis was slow: a commit that ends a delivery was carried out and its answer was not heard, so the lanes still know
