@@ -61,10 +61,11 @@ impl Reading<'_> {
         if is_told && kind.is_payment() && sums == Sums::default() {
             unclear.push("no sum in a payment".to_owned());
         }
+        let created_at = self.time("created_at", &mut unclear);
         let facts = OrderFacts {
             gc_id: Some(id),
             number: self.value("number"),
-            created_at: self.time("created_at", &mut unclear),
+            created_at,
             author: self.author(),
             status: status_by_address(kind, stated, &sums),
             offers: self.offers(),
@@ -78,7 +79,8 @@ impl Reading<'_> {
             source: self.source(),
             confirmed: self.confirmed,
             trusted: false,
-            told_at: None,
+            // Whenever it arrives, it tells of the beginning: a payment may have come before it.
+            told_at: created_at.filter(|_| kind == HookKind::OrderCreated),
             unusable: is_unread.then_some(Unusable::Paid).into_iter().collect(),
             client: self.client(&mut unclear),
         };

@@ -141,7 +141,8 @@ impl Inbox {
         let mut signals = decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))?;
         for signal in signals.iter_mut().filter(|_| !envelope.found) {
             if let Signal::OrderSeen(seen) = signal {
-                seen.facts.told_at = Some(envelope.at);
+                let told_at = seen.facts.told_at.map_or(envelope.at, |told| told.min(envelope.at));
+                seen.facts.told_at = Some(told_at);
             }
         }
         Ok(signals)

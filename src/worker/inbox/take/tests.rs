@@ -145,10 +145,11 @@ async fn what_cannot_be_used_is_kept_whole_for_a_person_and_stops_nothing_behind
 #[tokio::test(start_paused = true)]
 async fn an_older_request_takes_no_money_back() {
     let bench = bench().await;
-    let paid = |minor, minutes| {
+    let paid = |minor, minutes, told: Option<i64>| {
         let Signal::OrderSeen(mut seen) = order(Some("1".to_owned())) else { unreachable!("an order") };
         let facts = &mut seen.facts;
         (facts.paid, facts.confirmed, facts.trusted) = (Some(Money::new(minor, "RUB")), true, true);
+        facts.told_at = told.map(|minutes| noon() + TimeDelta::minutes(minutes));
         let signals = json::bytes(&[Signal::OrderSeen(seen)]);
         request_at("told", signals, noon() + TimeDelta::minutes(minutes))
     };
@@ -158,10 +159,14 @@ async fn an_older_request_takes_no_money_back() {
         let order: Order = serde_json::from_slice(&record.expect("it is told").body).expect("an order");
         order.tasks.values().filter(|task| task.text == TextId::TaskRefundCheck).count()
     };
-    for (id, minor, minutes, want) in
-        [("paid", 3_850_000, 5, 0), ("older", 1_000_000, 0, 0), ("newer", 1_000_000, 9, 1)]
-    {
-        bench.offer(id, paid(minor, minutes)).await;
+    for (id, minor, minutes, told, want) in [
+        ("paid", 3_850_000, 5, None, 0),
+        ("older", 1_000_000, 0, None, 0),
+        // It says that the order was created then, and comes late.
+        ("late", 0, 6, Some(4), 0),
+        ("newer", 1_000_000, 9, None, 1),
+    ] {
+        bench.offer(id, paid(minor, minutes, told)).await;
         assert!(is_worked_off(&bench).await);
         assert_eq!(checks().await, want, "{id}");
     }

@@ -306,6 +306,7 @@ phrases! {
         strange_link;
         end_is_read;
         sum_is_read;
+        end_beside_a_payment;
         closed;
         nothing_new;
         client_nothing_new;

@@ -85,15 +85,20 @@ impl Decision<'_> {
 
     /// Reads the order back, once at a time; where nothing can be read, a person looks (L4).
     pub fn read_order(&mut self) {
-        self.read(ReadBack::Order);
+        self.read(ReadBack::Order, Urgency::Money);
+    }
+
+    /// Of one that nobody knows yet: whoever makes up orders must not keep the reads of known ones waiting.
+    pub fn read_new_order(&mut self) {
+        self.read(ReadBack::Order, Urgency::Hot);
     }
 
     /// The same with its buyer (F100).
     pub fn read_person(&mut self) {
-        self.read(ReadBack::Person);
+        self.read(ReadBack::Person, Urgency::Money);
     }
 
-    fn read(&mut self, what: ReadBack) {
+    fn read(&mut self, what: ReadBack, urgency: Urgency) {
         // A read of the buyer may have been answered before a payment, and the order's own does not bring him.
         let is_same = |pending: &Pending| {
             pending.reads_person == (what == ReadBack::Person) || cut("L4.beside_a_person")
@@ -101,7 +106,7 @@ impl Decision<'_> {
         let mut unsent = self.case.order.unsent.values();
         let is_read = unsent.any(|pending| pending.ask == AskKind::ReadBack && is_same(pending));
         if self.process.reads_orders && !is_read {
-            self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadBack(what)));
+            self.urgent(urgency, |d| d.getcourse(Ask::ReadBack(what)));
         }
     }
 

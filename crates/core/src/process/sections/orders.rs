@@ -169,19 +169,29 @@ fn without_older(d: &mut Decision, mut facts: OrderFacts) -> OrderFacts {
 }
 
 /// F104: where orders can be read, a report alone neither ends one without money (L6; with money it is L16) nor changes its
-/// sum (G2): the order goes on as it is known, and is read, once for the same report.
+/// sum (G2): the order goes on as it is known, and is read, once for the same report. Where they cannot, and the head is
+/// looking for a payment, it does not end one either: the head is told.
 fn without_told(d: &mut Decision, mut facts: OrderFacts) -> OrderFacts {
     if facts.confirmed {
         d.case.order.told_change = None;
     }
     let order = &d.case.order;
-    if facts.confirmed || order.is_unseen() || !order.is_open() || !d.can_read() {
+    let is_checked = order.is_held() && !d.can_read() && !cut("L4.another_report");
+    if facts.confirmed || order.is_unseen() || !order.is_open() || !(d.can_read() || is_checked) {
         return facts;
     }
     let is_end = |status: &Status| matches!(status, Status::Cancelled | Status::False) && !order.has_money();
     let is_news = |status: &Status| is_end(status) && order.status.as_ref() != Some(status);
     let is_other = |cost: &Money| order.cost.as_ref().is_some_and(|known| known != cost);
     let status = facts.status.take_if(|status| is_news(status) && !cut("L6.read_back"));
+    if is_checked {
+        let told = status.map(|status| ToldChange { status: Some(status), cost: None });
+        if told.is_some() && d.case.order.told_change != told {
+            d.case.order.told_change = told;
+            d.note(orders::end_beside_a_payment());
+        }
+        return facts;
+    }
     let cost = facts.cost.take_if(|cost| is_other(cost) && !cut("G2.read_back"));
     if status.is_some() {
         d.say("L6", orders::end_is_read());

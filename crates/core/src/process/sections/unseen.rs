@@ -59,7 +59,7 @@ fn read_first(d: &mut Decision, facts: &OrderFacts) -> bool {
     if before.is_none() {
         let order = &mut d.case.order;
         order.gc_id = order.gc_id.take().or(order.id.deal().map(str::to_owned));
-        d.read_order();
+        d.read_new_order();
         d.set(Timer::Retry, d.now + READ_FIRST);
         let lacks = lacks.into_iter().collect::<Vec<_>>().join(", ");
         d.say("G10", arrival::read_first(&*lacks));
