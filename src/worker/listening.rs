@@ -20,14 +20,16 @@ impl<'a> Listening<'a> {
             DeliveryOp::Remove(id) | DeliveryOp::Revoke(id) => Some(id.clone()),
             DeliveryOp::Add(_) | DeliveryOp::Update(_) => None,
         };
-        let ends = deliveries.iter().filter_map(ended).collect();
+        let ends: Vec<_> = deliveries.iter().filter_map(ended).collect();
+        // Before it is sent: a try may find one gone earlier than the answer is heard.
+        site.store_watch.may_have_ended(&ends);
         Self { site, after: adds.then(|| site.lanes().last_place()), ends }
     }
 
     pub fn heard(mut self, answer: &Result<Places, CommitError>) {
         if !matches!(answer, Err(CommitError::Store(_))) {
             self.after = None;
-            self.ends.clear();
+            self.site.store_watch.is_answered(&self.ends);
         }
     }
 }
@@ -37,6 +39,5 @@ impl Drop for Listening<'_> {
         if let Some(after) = self.after {
             self.site.unheard(after);
         }
-        self.site.store_watch.may_have_ended(&self.ends);
     }
 }

@@ -232,12 +232,18 @@ impl StoreWatch {
         self.state().look_from = next;
     }
 
-    /// A commit that ends these deliveries was sent, and its answer was not heard: it may be carried out, also later. The
+    /// A commit that ends these deliveries is sent. Where its answer is not heard, it may be carried out, also later: the
     /// lanes know them until one of them is tried.
     pub fn may_have_ended(&self, ids: &[CommandId]) {
         let mut state = self.state();
         let room = MISSED_MAX.saturating_sub(state.ended.len());
         state.ended.extend(ids.iter().take(room).cloned());
+    }
+
+    /// The answer was heard: what has ended is forgotten.
+    pub fn is_answered(&self, ids: &[CommandId]) {
+        let mut state = self.state();
+        ids.iter().for_each(|id| drop(state.ended.remove(id)));
     }
 
     /// A delivery whose try could not be written because the store does not have it.

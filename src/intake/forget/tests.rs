@@ -9,7 +9,7 @@ use crate::process::event::Outcome;
 use crate::process::{End, Money, Stage as LeadStage, Wait};
 use crate::signal::SeenNote;
 use crate::store::embedded::Embedded;
-use crate::store::{DeadLetter, Fence, Lease, Plan};
+use crate::store::{DeadLetter, Fence, Lease, Plan, Put};
 
 fn at(day: i64) -> At {
     At::from_timestamp(1_795_000_000, 0).expect("in range") + TimeDelta::days(day)
@@ -185,4 +185,19 @@ async fn a_dead_letter_that_holds_a_request_of_the_person_is_erased() {
     erased(&store, &school, &fence, Mention::typed(Some("+79035550212"), None).expect("right")).await;
     let left = store.dead(&school, 9).await.expect("memory");
     assert_eq!(left.iter().map(|letter| letter.id.as_str()).collect::<Vec<_>>(), ["in-2"]);
+}
+
+#[tokio::test]
+async fn a_damaged_record_keeps_nobody_from_being_erased() {
+    let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
+    let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
+    filled(&store, &school, &fence, &["gc-1"]).await;
+    let damaged = |key: &str| Put { key: key.to_owned(), expect: 0, body: b"+79035550212 {".to_vec() };
+    let put = ["order/gc-0", "call/pbxa:0"].map(damaged).to_vec();
+    let dead = vec![DeadOp::Bury(letter("in-1", r#"json={"from":{"number":"8 (903) 555-02-12"}}"#))];
+    store.commit(&school, &fence, Unit { put, dead, ..Unit::default() }).await.expect("a unit");
+    erased(&store, &school, &fence, Mention::typed(Some("+79035550212"), None).expect("right")).await;
+    let left = store.scan(&school, "", None, 9).await.expect("memory");
+    assert_eq!(left.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["call/pbxa:0", "order/gc-0"]);
+    assert_eq!(store.dead(&school, 9).await, Ok(Vec::new()));
 }

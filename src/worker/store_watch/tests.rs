@@ -109,6 +109,21 @@ fn a_delivery_that_an_unheard_commit_of_ours_may_have_ended_is_no_loss() {
     }
 }
 
+/// A commit that ends a delivery is under way while a try finds it gone.
+#[test]
+fn what_our_own_commit_ends_is_not_missed_before_its_answer_is_heard() {
+    let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
+    let ids: Vec<CommandId> = vec!["gc-1.1".into(), "gc-1.2".into()];
+    watch.observe(contents("a", 9, 1, 2, 2), 2, now);
+    watch.may_have_ended(&ids[..1]);
+    watch.missed(&ids[0], now);
+    watch.is_answered(&ids[..1]);
+    assert_eq!([0; 3].map(|_| watch.observe(contents("a", 9, 1, 1, 2), 1, now)), [const { None }; 3]);
+    watch.missed(&ids[1], now);
+    let seen = [0; 2].map(|_| watch.observe(contents("a", 9, 1, 1, 2), 1, now).is_some());
+    assert_eq!(seen, [false, true], "nobody of us ends that one");
+}
+
 fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
     let kinds = Kinds {
         orders,
