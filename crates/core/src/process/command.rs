@@ -424,6 +424,9 @@ pub struct CallNote {
 /// other `why` the address may be right.
 pub const BOUNCED: &str = "bounced";
 
+/// Prefixes of the `why` of a letter that the server refused, for its recipient or its content: it has not left.
+pub const REFUSED: [&str; 2] = ["recipient", "content"];
+
 /// Prefix of the `why` of a read or a write whose order is not there (any more).
 pub const NO_ORDER: &str = "no such order";
 

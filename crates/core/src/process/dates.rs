@@ -12,7 +12,8 @@
 //! Never guesses: what can mean two things is [`Named::Unclear`], and what lies in the past is left out. A time of day
 //! beside which a number or a word of time was not read («в январе в 13», «до урока в 12») is unclear, too: it never
 //! means today. So is one of two that are offered: «завтра или в пятницу», «вт/чт», «в 11 и в 15». What is refused
-//! («завтра не может») or replaced («в 11, а лучше в 12») is not meant.
+//! («завтра не может») or replaced («в 11, а лучше в 12») is not meant; what a bare number replaces («3 декабря, но скорее 5»)
+//! is unclear.
 //! Everything that `calendar` writes is read back. Enter at [`Reader::read`] and [`Reader::meant`].
 
 mod ahead;
@@ -83,6 +84,20 @@ pub struct Found {
     pub of_return: bool,
 }
 
+/// A text says nothing but that somebody returns to the client: «вернуться», «просит перезвонить ему».
+pub fn says_only_return(text: &str) -> bool {
+    let tokens = Tokens::of(text, TOKENS_MAX);
+    let mut words = (0..tokens.len()).map(|place| tokens.word(place));
+    words.clone().any(words::is_coming_back)
+        && words.all(|word| words::is_coming_back(word) || words::is_beside_return(word))
+}
+
+/// A text says that we call: «перезвоню сама», «просит позвонить», and not «сама перезвонит».
+pub fn says_we_call(text: &str) -> bool {
+    let tokens = Tokens::of(text, TOKENS_MAX);
+    (0..tokens.len()).any(|place| words::is_our_call(tokens.word(place)) && !tokens.is_negated(place))
+}
+
 impl Reader<'_> {
     /// All dates and times of a text, in its order; without those that are past or refused.
     pub fn read(&self, text: &str) -> Vec<Found> {
@@ -151,7 +166,8 @@ impl Reader<'_> {
         let (mut phrase, end) = self.longest(tokens, start)?;
         phrase.unclear |= phrase.is_doubted_by(tokens, start, end, free)
             || (phrase.has_time() && tokens.says_other_zone(start, end, free, self.is_in_moscow()))
-            || (self.offers_another(tokens, &phrase, end) && phrase.named(self).is_some());
+            || (self.offers_another(tokens, end, |other| phrase.is_as(other))
+                && phrase.named(self).is_some());
         Some((phrase, end))
     }
 

@@ -1,6 +1,7 @@
 //! The step is total: every event on every state gives one that leaves the order in order. What is stored
 //! reads back as it was, and every timer has its row.
 
+mod answered;
 mod changes;
 mod quiet;
 

@@ -235,6 +235,26 @@ fn a_clients_clock_is_told_as_a_difference_or_as_not_known() {
     assert_eq!(said("", false).as_deref(), Some(guess));
 }
 
+/// D5: a letter names the zone of its time, and claims the client's own only if it is known.
+#[test]
+fn a_confirmed_time_names_its_zone() {
+    let library = Library::shipped();
+    let said = |zone_known, school: &str| {
+        let mut vars = Vars::full_example();
+        (vars.client.zone_known, vars.school.zone) = (zone_known, school.to_owned());
+        library.render(&"time_confirmed".into(), &vars).body
+    };
+    assert!(said(true, "Europe/Moscow").contains("11:00 по вашему времени."));
+    assert!(said(false, "Europe/Moscow").contains("11:00 по московскому времени."));
+    assert!(said(false, "Asia/Omsk").contains("11:00 по времени школы."));
+    for name in [LETTERS, TASKS, SCRIPTS, PARTS].concat() {
+        let mut vars = Vars::full_example();
+        vars.client.zone_known = false;
+        let body = library.render(&name, &vars).body;
+        assert!(!body.contains("вашему времени") && !body.contains("местному времени"), "{name}: {body}");
+    }
+}
+
 #[test]
 fn a_broken_text_is_told_with_what_is_allowed() {
     let head = "subject: Счёт\nowner: Ольга\nreview: 2027-06\npurpose: service\n\n";

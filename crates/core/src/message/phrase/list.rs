@@ -90,6 +90,7 @@ phrases! {
         time_needed(said: Quote, wrong: Words, example: Words);
         time_of_day_needed(day: Day, said: Quote, from: Time, clock: Words, example: Words);
         not_understood(said: Quote, example: Words);
+        call_then(named: Time, example: Words);
         time_refused(named: Time, past: Flag, offered: Time);
         pay_day_needed(said: Quote, wrong: Words, example: Words);
         not_paid;
@@ -283,6 +284,8 @@ phrases! {
         held(letter: Quote, why: Words);
         bad_address;
         not_delivered(letter: Quote);
+        refused;
+        not_taken(letter: Quote);
         in_doubt;
         maybe_lost(letter: Quote);
     }

@@ -41,10 +41,14 @@ impl Reader<'_> {
         let (named, end) = if let Some((span, next)) = tokens.length(start).filter(|_| !is_clock) {
             (Named::Time(self.now.with_second(0).unwrap_or(self.now).to_utc() + span), next)
         } else if let Some(day) = self.ahead(tokens.get(place)?, count.or(Some(1)), is_working) {
-            // «Дней 5».
-            let (behind, next) = match count {
-                None => tokens.count(place + 1),
-                Some(_) => (None, place + 1),
+            // «Дней 5», and not «неделю, 2 урока посмотрит».
+            let (behind, next) = match tokens.count(place + 1) {
+                (Some(behind), next)
+                    if count.is_none() && tokens.gap(place) == " " && !tokens.is_quantity(next - 1) =>
+                {
+                    (Some(behind), next)
+                }
+                _ => (None, place + 1),
             };
             let turned = behind.and_then(|count| self.ahead(tokens.word(place), Some(count), false));
             match turned.unwrap_or(day) {
@@ -54,7 +58,8 @@ impl Reader<'_> {
         } else {
             return None;
         };
-        let named = if tokens.goes_on(end) { Named::Unclear } else { named };
+        let is_doubted = tokens.goes_on(end) || self.offers_another(&tokens, end, |_| true);
+        let named = if is_doubted { Named::Unclear } else { named };
         Some(Found { named, range: tokens.range(0, end), of_return: false })
     }
 

@@ -7,11 +7,14 @@ use super::token::Tokens;
 use super::{Reader, words};
 
 /// Before the second of two that are offered.
-const OFFERS: &str = "или либо и по а то ли может быть можно максимум также";
+const OFFERS: &str =
+    "или либо и по а то ли может быть можно максимум также возможно наверное наверно вероятно";
+/// Before such words; alone they offer nothing.
+const TURNS: &str = "но хотя";
 /// These say by themselves that what follows is another choice.
 const SURE_OFFERS: &str = "или либо";
 /// Before the date that replaces the one before it.
-const PREFERS: &str = "лучше удобнее удобней вернее точнее нет ой желательно";
+const PREFERS: &str = "лучше скорее скорей удобнее удобней вернее точнее нет ой желательно";
 /// Between such a word and the date.
 const BESIDE_PREFERENCE: &str = "всего будет было бы все же уже";
 /// Behind a date on which he cannot be reached.
@@ -28,19 +31,24 @@ fn is_of(word: &str, list: &str) -> bool {
 }
 
 impl Reader<'_> {
-    /// «Завтра или послезавтра», «в 12 и в 15», «вт/чт», «может завтра, может в среду»: another day or time is offered
-    /// behind a phrase.
-    pub(super) fn offers_another(&self, tokens: &Tokens, phrase: &Phrase, end: usize) -> bool {
+    /// «Завтра или послезавтра», «в 12 и в 15», «вт/чт», «3 декабря, но скорее 5»: another day or time stands behind, of the
+    /// same kind if it can be read.
+    pub(super) fn offers_another(
+        &self,
+        tokens: &Tokens,
+        end: usize,
+        is_same_kind: impl Fn(&Phrase) -> bool,
+    ) -> bool {
         let last = end.saturating_sub(1);
-        let mut other = end;
-        while is_of(tokens.word(other), OFFERS) && tokens.joins_next(other) {
-            other += 1;
-        }
+        let other = tokens.behind_offers(end);
         let is_slash = tokens.gap(last).trim() == "/";
-        if !is_slash && (other == end || !tokens.joins_next(last)) {
+        let is_offered = (end..other).any(|place| !is_of(tokens.word(place), TURNS))
+            && (tokens.joins_next(last) || tokens.prefers(end));
+        if !is_slash && !is_offered {
             return false;
         }
         let is_sure = (end..other).any(|place| is_of(tokens.word(place), SURE_OFFERS));
+        let is_better = (end..other).any(|place| tokens.prefers(place));
         // «До обеда или после».
         if is_sure && matches!(tokens.word(other), "до" | "после") && !tokens.joins_next(other) {
             return true;
@@ -49,23 +57,39 @@ impl Reader<'_> {
         let Some(place) = first.filter(|place| is_slash || tokens.joins_next(place - 1)) else {
             return false;
         };
-        let has_clock = phrase.clock.is_some();
+        // «Через час, лучше через два».
+        let place = place + usize::from(tokens.word(place) == "через");
         let is_alone = tokens.gap(place) != " " || words::is_joint(tokens.word(place + 1));
-        let is_number = words::count(tokens.word(place)).is_some() && !tokens.is_quantity(place);
+        let is_count = words::count(tokens.word(place)).is_some() && !tokens.is_quantity(place);
         let is_figure = tokens.is_figures(place) && tokens.is_stray(place, place, tokens.len());
-        let is_same_kind = |other: &Phrase| {
-            (phrase.has_day() && other.has_day())
-                || (phrase.has_time() && other.has_time() && !other.has_day())
-        };
+        let is_number = is_count || is_figure;
         match self.longest(tokens, other) {
             Some((other, _)) => is_sure || is_same_kind(&other),
-            None if is_sure => is_number || is_figure || tokens.time_word(place).is_some(),
-            None => (is_slash || (has_clock && is_alone)) && (is_number || is_figure),
+            None if (is_sure || is_better) && tokens.time_word(place).is_some() => true,
+            None => (is_sure || is_slash || is_alone) && is_number,
         }
     }
 }
 
 impl Tokens<'_> {
+    /// The first token from here on that is no word before another choice.
+    fn behind_offers(&self, end: usize) -> usize {
+        let is_offer = |place: usize| {
+            let word = self.word(place);
+            is_of(word, TURNS)
+                || is_of(word, OFFERS)
+                || self.prefers(place)
+                || (place > end && is_of(word, BESIDE_PREFERENCE))
+        };
+        (end..self.len()).find(|place| !(is_offer(*place) && self.joins_next(*place))).unwrap_or(self.len())
+    }
+
+    /// What follows replaces what stands before; «нет» only if a mark parts it: «завтра в 11, мужа нет в 12».
+    fn prefers(&self, place: usize) -> bool {
+        let word = self.word(place);
+        is_of(word, PREFERS) && (word != "нет" || self.gap(place).trim() != "")
+    }
+
     /// «Завтра не может», «сегодня она занята»; a comma parts what follows from the date.
     pub fn is_refused_behind(&self, end: usize) -> bool {
         let is_beside = |place: usize| place > 0 && place < self.len() && self.gap(place - 1) == " ";
@@ -80,9 +104,7 @@ impl Tokens<'_> {
     pub fn is_preferred(&self, start: usize, free: usize) -> bool {
         let is_small = |word: &str| is_of(word, BESIDE_PREFERENCE) || words::is_joint(word);
         let before = (free..start).rev().find(|place| !is_small(self.word(*place)));
-        // «Завтра в 11, мужа нет в 12».
-        let is_parted = |place: usize| self.word(place) != "нет" || self.gap(place).trim() != "";
-        before.is_some_and(|place| is_of(self.word(place), PREFERS) && is_parted(place))
+        before.is_some_and(|place| self.prefers(place))
     }
 
     /// «11:00–12:00»: the end of a range.

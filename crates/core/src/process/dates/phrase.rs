@@ -107,8 +107,8 @@ impl Clock {
             (Some(Part::Day), 10..=18) => self.hour,
             (Some(Part::Evening), 4..=11) => self.hour + 12,
             (Some(Part::Evening), 16..=23) => self.hour,
-            (Some(Part::Night), 12) => 0,
-            (Some(Part::Night), 0..=4 | 22 | 23) => self.hour,
+            // «Завтра в 12 ночи» can be the night before tomorrow and the one behind it.
+            (Some(Part::Night), 22 | 23) => self.hour,
             _ => return None,
         };
         (self.minute < 60).then_some(TimeOfDay { minute: (hour * 60 + self.minute) as u16 })
@@ -124,6 +124,11 @@ impl Phrase {
         self.clock.is_some() || self.meal.is_some() || self.part.is_some()
     }
 
+    /// Both name a day, or both no more than a time.
+    pub fn is_as(&self, other: &Self) -> bool {
+        (self.has_day() && other.has_day()) || (self.has_time() && other.has_time() && !other.has_day())
+    }
+
     /// A second time beside the first one is the end of its range, or leaves in doubt which is meant.
     pub fn take_clock(&mut self, clock: Clock, is_range: bool) {
         let is_other =
@@ -136,6 +141,8 @@ impl Phrase {
     pub fn take_day_of(&mut self, other: Self) {
         if !self.has_day() && self.not_before.is_none() && self.span.is_none() {
             (self.day, self.weekday, self.not_before) = (other.day, other.weekday, other.not_before);
+            // «К 5 декабря, а лучше к 3».
+            self.unclear |= !other.has_time() && self.clock.is_some_and(|clock| clock.may_be_day);
             (self.is_loose, self.is_ahead) = (other.is_loose, other.is_ahead);
             (self.is_past, self.is_long_past) = (other.is_past, other.is_long_past);
         }

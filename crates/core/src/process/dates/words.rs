@@ -432,9 +432,41 @@ pub(super) fn is_done(word: &str) -> bool {
 
 /// The speaker says when to return to the client or when money comes.
 pub(super) fn is_return(word: &str) -> bool {
-    const STEMS: [&str; 10] =
-        ["перезвон", "позвон", "созвон", "звони", "верну", "вернит", "набрать", "набер", "оплат", "обеща"];
+    is_coming_back(word) || ["оплат", "обеща"].iter().any(|stem| word.starts_with(stem))
+}
+
+/// «Вернуться», «перезвонить».
+pub(super) fn is_coming_back(word: &str) -> bool {
+    is_call(word) || word.starts_with("верну") || word.starts_with("вернит")
+}
+
+fn is_call(word: &str) -> bool {
+    const STEMS: [&str; 6] = ["перезвон", "позвон", "созвон", "звони", "набрать", "набер"];
     STEMS.iter().any(|stem| word.starts_with(stem)) && !word.starts_with("звонил")
+}
+
+/// «Перезвоню», «набрать», and not «перезвонит», «позвонил».
+pub(super) fn is_our_call(word: &str) -> bool {
+    is_call(word) && (["ю", "у", "м", "мся", "ть", "ться"].iter().any(|ending| word.ends_with(ending)))
+}
+
+/// Beside a verb of coming back these add nothing.
+pub(super) fn is_beside_return(word: &str) -> bool {
+    matches!(
+        word,
+        "к" | "ему"
+            | "ей"
+            | "им"
+            | "нему"
+            | "ней"
+            | "ним"
+            | "клиенту"
+            | "просит"
+            | "просил"
+            | "просила"
+            | "и"
+            | "еще"
+    )
 }
 
 fn position(table: &[&[&str]], word: &str) -> Option<usize> {

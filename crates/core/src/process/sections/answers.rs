@@ -8,6 +8,7 @@ use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::calendar;
 use crate::process::command::TaskKind;
+use crate::process::dates;
 use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
 use crate::process::event::{Answer, AnswerKind, Event, Extent};
 use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
@@ -34,10 +35,15 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
     if let Some(manager) = answer.by.as_ref().filter(|manager| d.process.manager(manager).is_some()) {
         d.request(Request::Take { manager: manager.clone() });
     }
+    let mut agreed = None;
     if matches!(answer.kind, AnswerKind::Reached | AnswerKind::NotReached) {
         d.request(Request::Word { kind: answer.kind });
-        return;
+        agreed = beside_attempt(d, answer);
+        if agreed.is_none() {
+            return;
+        }
     }
+    let answer = agreed.as_ref().unwrap_or(answer);
     let window = TimeDelta::seconds(i64::from(d.figures().talk.first_answer_seconds));
     // Read late, it was said earlier; the CRM's clock may be ahead.
     let said = answer.said_at.filter(|_| !cut("L13.said_at")).map_or(d.now, |said| said.min(d.now));
@@ -59,6 +65,22 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
     }
 }
 
+/// D5: «сбросила, завтра в 10 перезвоню сама»: the call that was agreed beside the outcome of an attempt. Of a time beside an
+/// attempt that failed it is asked whether to call then.
+fn beside_attempt(d: &mut Decision, answer: &Answer) -> Option<Answer> {
+    let at = answer.at.filter(|_| answer.extent == Extent::Moment)?;
+    let why = answer.why.as_deref().unwrap_or_default();
+    let is_failed = answer.kind == AnswerKind::NotReached;
+    if dates::says_we_call(why) || (is_failed && why.trim().is_empty()) {
+        return Some(Answer { kind: AnswerKind::CallBack, ..answer.clone() });
+    }
+    if is_failed {
+        let example = vars::typed_time(at, d.process.zone);
+        ask(d, &why::call_then(at, example));
+    }
+    None
+}
+
 /// L13: a day that cannot be meant is told, and the usual one is not taken in its place.
 fn has_wrong_day(d: &mut Decision, answer: &Answer) -> bool {
     let Some(said) = answer.why.as_deref().filter(|_| answer.at.is_none()) else { return false };
@@ -75,7 +97,8 @@ fn has_wrong_day(d: &mut Decision, answer: &Answer) -> bool {
 
 /// Each kind of answer has its own next step. If an answer is incomplete, the manager is asked again.
 fn accepted(d: &mut Decision, answer: &Answer) -> bool {
-    let why = answer.why.as_deref().map(str::trim).filter(|why| !why.is_empty()).map(str::to_owned);
+    let is_remark = |why: &&str| !why.is_empty() && (answer.at.is_none() || !dates::says_only_return(why));
+    let why = answer.why.as_deref().map(str::trim).filter(is_remark).map(str::to_owned);
     match answer.kind {
         AnswerKind::CallBack => return call_back(d, answer, why),
         AnswerKind::Unclear => {
@@ -166,12 +189,15 @@ fn call_back(d: &mut Decision, answer: &Answer, why: Option<String>) -> bool {
 
 /// A choice that nobody explained: named to the manager. What stands beside the question goes on.
 fn unclear(d: &mut Decision, said: &str) {
-    let why = why::not_understood(said, d.examples().time);
     d.say("L13", answers::unclear(said));
+    ask(d, &why::not_understood(said, d.examples().time));
+}
+
+fn ask(d: &mut Decision, why: &Phrase) {
     if d.case.order.is_asked() {
-        d.ask_again(&why);
+        d.ask_again(why);
     } else {
-        let why = d.words(&why);
+        let why = d.words(why);
         d.request(Request::Question { text: TextId::TaskAskAgain, why });
     }
 }

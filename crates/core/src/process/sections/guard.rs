@@ -6,7 +6,7 @@ use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::call_task;
 use crate::process::case::{Pending, Refused};
-use crate::process::command::{AskKind, BOUNCED, NO_ORDER, TaskKind};
+use crate::process::command::{AskKind, BOUNCED, NO_ORDER, REFUSED, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
 use crate::process::event::Event;
 use crate::process::leads;
@@ -175,17 +175,22 @@ fn refused(d: &mut Decision, command: &CommandId, what: Refused) {
 
 fn letter_failed(d: &mut Decision, pending: &Pending, why: &str) {
     let title = pending.letter.as_ref().map(|letter| d.title(letter).to_owned()).unwrap_or_default();
-    if why.starts_with(BOUNCED) {
+    let is_bounced = why.starts_with(BOUNCED);
+    let has_not_left = is_bounced || REFUSED.iter().any(|refused| why.starts_with(refused));
+    // It may go again, and no text says that it went.
+    if let Some(letter) = pending.letter.as_ref().filter(|_| has_not_left) {
+        d.case.order.letters.remove(letter);
+    }
+    if is_bounced {
         let bad = pending.to.clone().or_else(|| d.case.client.email().cloned());
         if let Some(bad) = bad.filter(|_| !cut("L11.bounced")) {
             d.case.client.bad.insert(bad);
         }
-        // It may go again, to another address, and no text says that it went.
-        if let Some(letter) = &pending.letter {
-            d.case.order.letters.remove(letter);
-        }
         d.say("L11", letters::bad_address());
         d.note(letters::not_delivered(&*title));
+    } else if has_not_left {
+        d.say("M1", letters::refused());
+        d.note(letters::not_taken(&*title));
     } else {
         // A server failure or an unknown outcome: the address may be right.
         let sent = pending.letter.as_ref().and_then(|letter| d.case.order.letters.get_mut(letter));
