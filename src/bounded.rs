@@ -1,5 +1,5 @@
 //! Reads bytes from outside within limits: JSON and forms of every platform. Never builds what is too deep or too
-//! wide: JSON is counted before it is parsed, a form while it is decoded. Enter at [`json`] and [`form`].
+//! wide: JSON is counted before it is parsed, a form while it is decoded. Enter at [`json`], [`form`] and [`parts`].
 
 use std::borrow::Cow;
 
@@ -66,10 +66,13 @@ pub enum Unread {
     /// The parser's own message may quote the content; the place is enough to find the fault.
     #[error("broken JSON at line {line}, column {column}")]
     Broken { line: usize, column: usize },
+    #[error("a broken multipart form: it is cut, or a part has no head")]
+    Parts,
 }
 
 /// The value of a JSON text.
 pub fn json(bytes: &[u8], bounds: &Bounds) -> Result<Value, Unread> {
+    let bytes = without_mark(bytes);
     fits(bytes, bounds)?;
     serde_json::from_slice(bytes)
         .or_else(|error| windows(bytes).map_or(Err(error), |text| serde_json::from_str(&text)))
@@ -86,9 +89,82 @@ pub type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// The decoded pairs of a form or a query, in their order.
 pub fn form<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Pairs<'a>, TooMuch> {
+    let parts = without_mark(bytes).split(|byte| *byte == b'&').filter(|part| !part.is_empty());
+    within(parts.filter_map(pair), bounds)
+}
+
+/// The fields of a multipart form, in their order, without its files. Its first line is what separates the parts.
+pub fn parts<'a>(bytes: &'a [u8], bounds: &Bounds) -> Result<Pairs<'a>, Unread> {
+    let bytes = bytes.trim_ascii();
+    let line = bytes.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+    if line.len() <= 2 || line.len() > DELIMITER_MAX || !line.starts_with(b"--") {
+        return Err(Unread::Parts);
+    }
+    if line == bytes && line.len() > 4 && line.ends_with(b"--") {
+        return Ok(Vec::new());
+    }
+    let delimiter = [b"\r\n", line].concat();
+    let (mut rest, mut count, mut fields) = (&bytes[line.len()..], 0, Vec::new());
+    while rest != b"--" {
+        count += 1;
+        check(count <= bounds.values, TooMuch::Values)?;
+        let (part, behind) = cut(rest, &delimiter).ok_or(Unread::Parts)?;
+        let (head, value) = cut(part, b"\r\n\r\n").ok_or(Unread::Parts)?;
+        check(head.len() <= HEAD_MAX + bounds.name_bytes, TooMuch::Name)?;
+        fields.extend(name(&text(head)).map(|name| (name.into(), text(value))));
+        rest = behind;
+    }
+    Ok(within(fields.into_iter(), bounds)?)
+}
+
+/// Bytes of a line between two parts, and of a part's head beside its name.
+const DELIMITER_MAX: usize = 72;
+const HEAD_MAX: usize = 1024;
+
+/// What stands before and behind the first `mark`.
+fn cut<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
+    Some((&bytes[..at], &bytes[at + mark.len()..]))
+}
+
+/// The name of a field by the head of its part; a file has none.
+fn name(head: &str) -> Option<String> {
+    const LINE: &str = "content-disposition:";
+    let is_meant = |line: &&str| line.get(..LINE.len()).is_some_and(|start| start.eq_ignore_ascii_case(LINE));
+    let (_, mut rest) = head.lines().find(is_meant)?.split_once(';')?;
+    let mut name = None;
+    while let Some((word, value)) = rest.split_once('=') {
+        let (value, behind) = match value.trim_start().strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => value.split_at(value.find(';').unwrap_or(value.len())),
+        };
+        match word.trim_matches([' ', '\t', ';']).to_lowercase().as_str() {
+            "name" => name = Some(value.trim().to_owned()),
+            "filename" | "filename*" => return None,
+            _ => {}
+        }
+        rest = behind;
+    }
+    name
+}
+
+/// Bytes as letters, also as old sites write them.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    let old = |_| windows(bytes).map_or_else(|| String::from_utf8_lossy(bytes), Cow::from);
+    std::str::from_utf8(bytes).map_or_else(old, Cow::from)
+}
+
+/// A byte order mark, which Windows writes before a text, is none of it.
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
+fn within<'a>(
+    all: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+    bounds: &Bounds,
+) -> Result<Pairs<'a>, TooMuch> {
     let (mut pairs, mut names) = (Vec::new(), 0);
-    let parts = bytes.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
-    for (name, value) in parts.filter_map(pair) {
+    for (name, value) in all {
         names += name.len();
         check(pairs.len() < bounds.values, TooMuch::Values)?;
         check(name.len() <= bounds.name_bytes, TooMuch::Name)?;
@@ -266,6 +342,54 @@ mod tests {
         assert!(super::json(b"{\"name\":\"\xff\x80\x90\"}", &REQUEST).is_err());
     }
 
+    #[test]
+    fn parts_are_read_within_the_bounds_and_files_are_left_out() {
+        let body = |parts: &[&str]| {
+            let part = |part: &&str| format!("--b\r\n{part}\r\n");
+            parts.iter().map(part).chain(["--b--\r\n".to_owned()]).collect::<String>()
+        };
+        let head = "Content-Disposition: form-data; name=";
+        let check = |parts: &[&str], expected: Result<&[(&str, &str)], Unread>| {
+            let body = body(parts);
+            let read = super::parts(body.as_bytes(), &SMALL);
+            let owned = |all: &[(&str, &str)]| {
+                all.iter()
+                    .map(|(name, value)| ((*name).to_owned().into(), (*value).to_owned().into()))
+                    .collect()
+            };
+            assert_eq!(read, expected.map(owned), "{body}");
+        };
+        let one = |name: &str, value: &str| format!("{head}{name}\r\n\r\n{value}");
+        check(&[], Ok(&[]));
+        check(&[&one("\"a\"", "1"), &one("b", "")], Ok(&[("a", "1"), ("b", "")]));
+        check(&[&one("\"a;b\"", "\r\n--")], Ok(&[("a;b", "\r\n--")]));
+        let long = "x".repeat(50);
+        let file = one("\"a\"; filename=\"a.txt\"", &long);
+        let other = one("\"a\"; filename*=utf-8''a", &long);
+        let typed =
+            format!("Content-Type: text/plain\r\ncontent-disposition: FORM-DATA ; Name = \"a\"\r\n\r\n7");
+        check(&[&file, &other, &typed], Ok(&[("a", "7")]));
+        check(&["\r\n\r\n1"], Ok(&[]));
+        check(&[&one("\"a\"", "123456789")], Err(TooMuch::Value.into()));
+        check(&[&one("\"abcdefghi\"", "1")], Err(TooMuch::Name.into()));
+        check(&[&*one("\"a\"", "1"); 7], Err(TooMuch::Values.into()));
+        check(&["no head"], Err(Unread::Parts));
+        for body in ["", "a=1", "--b", "--b\r\n", &format!("--b\r\n{head}a\r\n\r\n1\r\n--b"), &long] {
+            assert_eq!(super::parts(body.as_bytes(), &SMALL), Err(Unread::Parts), "{body}");
+        }
+        // Windows-1251, as elsewhere.
+        let name = encoding_rs::WINDOWS_1251.encode("Мария").0.into_owned();
+        let old = [b"--b\r\n", head.as_bytes(), b"n\r\n\r\n", &name, b"\r\n--b--"].concat();
+        assert_eq!(super::parts(&old, &REQUEST).unwrap()[0].1, "Мария");
+    }
+
+    /// Windows writes a byte order mark before a text.
+    #[test]
+    fn a_mark_before_the_text_is_left_out() {
+        assert_eq!(super::json("\u{feff}{\"a\":1}".as_bytes(), &REQUEST).unwrap(), json!({ "a": 1 }));
+        assert_eq!(form("\u{feff}a=1".as_bytes(), &REQUEST).unwrap()[0].0, "a");
+    }
+
     const SMALL: Bounds =
         Bounds { depth: 3, values: 6, containers: 4, name_bytes: 8, names_bytes: 24, value_bytes: 8 };
 
@@ -332,6 +456,31 @@ mod tests {
             }
             let _ = super::json(&bytes, &SMALL);
             let _ = form(&bytes, &SMALL);
+        }
+
+        #[test]
+        fn damaged_parts_are_read_within_the_bounds_or_refused(
+            text in "--b(\r\n|--b|--|\r\n\r\n|content-disposition: form-data|; ?(file)?name=|\"|[a;=é]){0,24}(--b--)?",
+            cut: prop::sample::Index,
+            bytes: Vec<u8>,
+        ) {
+            let cut = &text.as_bytes()[..cut.index(text.len())];
+            for bytes in [text.as_bytes(), cut, &bytes] {
+                let Ok(pairs) = super::parts(bytes, &SMALL) else { continue };
+                prop_assert!(pairs.len() <= SMALL.values);
+                prop_assert!(pairs.iter().all(|(name, value)| name.len() <= 8 && value.len() <= 8));
+            }
+        }
+
+        /// What is cut anywhere before its end is never taken for a shorter one.
+        #[test]
+        fn a_form_that_was_cut_is_not_read(values in prop::collection::vec("[a-z&= \r\n-]{0,8}", 1..5), at: prop::sample::Index) {
+            let part = |value: &String| format!("--xyz\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\n{value}\r\n");
+            let body = values.iter().map(part).collect::<String>() + "--xyz--";
+            let read = super::parts(body.as_bytes(), &REQUEST).unwrap();
+            prop_assert_eq!(read.iter().map(|pair| pair.1.to_string()).collect::<Vec<_>>(), values);
+            let cut = super::parts(&body.as_bytes()[..at.index(body.len())], &REQUEST);
+            prop_assert_eq!(cut, Err(Unread::Parts));
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! What arrives and is read by nothing: names of parameters, words, types of events, per platform. Each is named
-//! once in the log and counted for `/health`. Never keeps a value; bounded, because a sender chooses the names: the
-//! most frequent are shown, and how many there are beside them.
+//! once in the log and counted for `/health`. Never keeps a value, nor what does not look like a name, which is only
+//! counted; bounded, because a sender chooses the names: the most frequent are shown, and how many there are beside them.
 //! Enter at [`Unread::note`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,8 @@ const OFTEN: u64 = 10;
 const LINES_MAX: usize = 96;
 /// More digits in a row may be somebody's number.
 const DIGITS_MAX: usize = 4;
+/// Stands in `/health` for what came in the place of a name and does not look like one.
+const NAMELESS: &str = "no names";
 
 /// The names of one school since this process began to serve it.
 #[derive(Debug, Default)]
@@ -48,6 +50,8 @@ struct Counted {
     come: u64,
     /// Names that came once and gave their place to others.
     left: u64,
+    /// How often something came that does not look like a name.
+    nameless: u64,
     lines: usize,
 }
 
@@ -142,8 +146,10 @@ impl Unread {
                 let (names, others) = counted.shown();
                 let of_platform = all.entry(platform.clone()).or_default();
                 of_platform.extend(names.into_iter().map(|(name, times)| (name.clone(), times)));
-                if others > 0 {
-                    *of_platform.entry("and more".to_owned()).or_default() += others;
+                for (what, times) in [("and more", others), (NAMELESS, counted.nameless)] {
+                    if times > 0 {
+                        *of_platform.entry(what.to_owned()).or_default() += times;
+                    }
                 }
             }
         }
@@ -159,7 +165,9 @@ fn listed(names: &Mutex<Names>) -> BTreeMap<String, Vec<String>> {
     let of = |(platform, counted): (&String, &Counted)| {
         let (names, others) = counted.shown();
         let more = (others > 0).then(|| format!("and {others} more"));
-        (platform.clone(), names.into_iter().map(|(name, _)| name.clone()).chain(more).collect())
+        let nameless = (counted.nameless > 0).then(|| format!("{} that are no names", counted.nameless));
+        let names = names.into_iter().map(|(name, _)| name.clone());
+        (platform.clone(), names.chain(more).chain(nameless).collect())
     };
     locked(names).iter().map(of).collect()
 }
@@ -170,7 +178,14 @@ fn note(into: &Mutex<Names>, school: &SchoolId, platform: &str, names: &[String]
     }
     let mut known = locked(into);
     let of_platform = known.entry(platform.to_owned()).or_default();
-    for name in names.iter().filter_map(|name| shown(name)) {
+    for name in names {
+        let Some(name) = shown(name) else {
+            of_platform.nameless += 1;
+            if of_platform.nameless == 1 {
+                tracing::warn!(school = %school, platform, "something stands in the place of a name and is not shown: is a value not encoded?");
+            }
+            continue;
+        };
         let had_room = of_platform.times.len() <= NAMES_MAX;
         if of_platform.note(name.clone()) {
             tracing::warn!(school = %school, platform, name, "nothing reads this: is it misspelt, or new?");
@@ -181,21 +196,24 @@ fn note(into: &Mutex<Names>, school: &SchoolId, platform: &str, names: &[String]
     }
 }
 
-/// A name as it may be shown: bounded, without what may be personal data. `None` if nothing is left.
+/// A name as it may be shown: bounded, and without what may be somebody's number. `None` if it does not look like one:
+/// it may be a piece of a value.
 fn shown(name: &str) -> Option<String> {
-    if name.contains('@') {
+    let name = name.trim();
+    // Words of ours before a word of theirs.
+    let theirs = name.strip_prefix("event type ").unwrap_or(name).replacen(": ", ":", 1);
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_-.:[]/".contains(letter);
+    if !theirs.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        || !theirs.chars().all(is_name)
+    {
         return None;
     }
-    let (mut kept, mut digits) = (String::new(), 0);
-    for letter in name.trim().chars().take(NAME_LETTERS_MAX) {
+    let mut digits = 0;
+    let is_kept = |letter: &char| {
         digits = if letter.is_ascii_digit() { digits + 1 } else { 0 };
-        match letter {
-            _ if digits > DIGITS_MAX => {}
-            _ if letter.is_alphanumeric() || "_-.:[] ".contains(letter) => kept.push(letter),
-            _ => kept.push('?'),
-        }
-    }
-    (!kept.is_empty()).then_some(kept)
+        digits <= DIGITS_MAX
+    };
+    Some(name.chars().take(NAME_LETTERS_MAX).filter(is_kept).collect())
 }
 
 #[cfg(test)]
@@ -209,7 +227,21 @@ mod tests {
         let school = SchoolId("rost".to_owned());
         unread.note(&school, "getcourse", &names(&["skidka", "m@example.ru", "+79035550127", "a\nb"]));
         unread.note(&school, "getcourse", &names(&["skidka"]));
-        assert_eq!(unread.show(), json!({ "getcourse": { "skidka": 2, "?7903": 1, "a?b": 1 } }));
+        // The rest of a value with a bare `&`, and pieces of bodies of another kind.
+        let pieces = ["Петрова", "Anna Petrova", "name\"\r\n\r\nAnna", "903-555-01-27"];
+        unread.note(&school, "getcourse", &names(&pieces));
+        assert_eq!(unread.show(), json!({ "getcourse": { "skidka": 2, NAMELESS: 7 } }));
+        assert_eq!(unread.names()["getcourse"], ["skidka", "7 that are no names"]);
+        let ours = ["event: 77", "leads.price_2", "user[a-b]", "_1", "order_700100200_x", "events/call"];
+        unread.note(&school, "sipuni", &names(&ours));
+        unread.note_events(&school, "sipuni", &names(&["event type ai_summary"]));
+        let shown = unread.show();
+        let shown: Vec<&str> = shown["sipuni"].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut kept = ours.to_vec();
+        kept[4] = "order_7001_x";
+        kept.push("event type ai_summary");
+        kept.sort_unstable();
+        assert_eq!(shown, kept);
         let lacks = |brought: &[&str], lacking: &[&str]| Lacks {
             address: "order-created".to_owned(),
             brought: names(brought),

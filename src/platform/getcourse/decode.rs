@@ -38,11 +38,19 @@ impl Reading<'_> {
                 Err(Undecodable("a user without id, e-mail and phone".to_owned()))
             };
         }
-        let id = self.value("order_id").ok_or_else(|| Undecodable("no order id".to_owned()))?;
+        let id = self.value("order_id").ok_or_else(|| self.no_order_id())?;
         if id.len() > 20 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Undecodable("the order id is not a number".to_owned()));
         }
         Ok(Signal::OrderSeen(Box::new(self.order(kind, id))))
+    }
+
+    /// A lone `id` is not guessed at: in a process on users it is a person's.
+    fn no_order_id(&self) -> Undecodable {
+        let unread = self.params.unread(&self.settings.fields);
+        let instead = if unread.iter().any(|name| name == "id") { " instead of `id=`" } else { "" };
+        let name = self.settings.fields.get("order_id").map_or("order_id", String::as_str);
+        Undecodable(format!("no order id: write `{name}=`{instead}"))
     }
 
     fn order(&self, kind: HookKind, id: String) -> SeenOrder {

@@ -17,6 +17,13 @@ pub struct Field {
     pub synonyms: &'static [&'static str],
 }
 
+impl Field {
+    /// As they are written, the best first.
+    fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.synonyms.iter().copied())
+    }
+}
+
 const fn field(
     name: &'static str,
     variable: &'static str,
@@ -81,17 +88,27 @@ pub const FIELDS: [Field; 30] = [
     field("event", "", "", &["event_type"]),
 ];
 
-/// A name as it is compared: administrators write `left_cost_money`, `leftCostMoney`, `left-cost-money`.
+/// Objects of a school's own JSON that contain the fields of an order: `order_cost` is `cost`.
+const ABOVE: [&str; 2] = ["order", "deal"];
+
+/// Names that mean something else there: of the order itself, its page in GetCourse, its id.
+const ONLY_ALONE: [&str; 7] = ["name", "full_name", "url", "link", "getcourse_id", "event", "event_type"];
+
+/// A name as it is compared: administrators write `left_cost_money`, `leftCostMoney`, `left-cost-money`, and PHP
+/// `left[cost]`.
 pub fn folded(name: &str) -> String {
-    let kept = name.trim().chars().filter(|letter| !matches!(letter, '_' | '-' | ' '));
+    let kept = name.trim().chars().filter(|letter| !matches!(letter, '_' | '-' | ' ' | '[' | ']'));
     kept.flat_map(char::to_lowercase).collect()
 }
 
 /// The names of one of our fields as they are compared, the best first.
 pub fn names_of(field: &str) -> &'static [String] {
     static NAMES: LazyLock<BTreeMap<&str, Vec<String>>> = LazyLock::new(|| {
+        let own: HashSet<String> = FIELDS.iter().flat_map(Field::names).map(folded).collect();
         let names = |field: &Field| {
-            std::iter::once(field.name).chain(field.synonyms.iter().copied()).map(folded).collect()
+            let inner = field.names().filter(|name| !ONLY_ALONE.contains(name));
+            let inner = inner.flat_map(|name| ABOVE.map(|above| folded(&format!("{above}_{name}"))));
+            field.names().map(folded).chain(inner.filter(|name| !own.contains(name))).collect()
         };
         FIELDS.iter().map(|field| (field.name, names(field))).collect()
     });
@@ -111,11 +128,7 @@ mod tests {
 
     #[test]
     fn no_name_means_two_fields() {
-        let mut names: Vec<String> = FIELDS
-            .iter()
-            .flat_map(|field| std::iter::once(field.name).chain(field.synonyms.iter().copied()))
-            .map(folded)
-            .collect();
+        let mut names: Vec<&String> = FIELDS.iter().flat_map(|field| names_of(field.name)).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

@@ -1,6 +1,7 @@
-//! The parameters of a «Вызвать URL» request, wherever its administrator put them: query, form or JSON
-//! (sheet, 1.1 and pitfall 25). Never shows the secret that may be among them. Enter at [`Params::read`].
+//! The parameters of a «Вызвать URL» request, wherever its administrator put them: query, form, multipart form or
+//! JSON (sheet, 1.1 and pitfall 25). Never shows the secret that may be among them. Enter at [`Params::read`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
@@ -127,19 +128,38 @@ impl Params {
 }
 
 fn body(request: &RawRequest) -> Result<Vec<(String, String)>, Unread> {
-    let first = request.body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let says_json = request.header("content-type").is_some_and(|kind| kind.contains("json"));
+    let body = bounded::without_mark(&request.body);
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let kind = request.header("content-type").unwrap_or_default().to_lowercase();
     match first {
         None => Ok(Vec::new()),
-        Some(b'{' | b'[') => json(&request.body),
-        Some(_) if says_json => json(&request.body),
-        Some(_) => Ok(form(&request.body)?),
+        Some(b'{' | b'[') => json(body),
+        Some(_) if kind.contains("json") => json(body),
+        Some(_) if kind.contains("multipart/form-data") => Ok(named(bounded::parts(body, &EVENT)?)),
+        Some(_) => Ok(form(body)?),
     }
 }
 
 fn form(bytes: &[u8]) -> Result<Vec<(String, String)>, TooMuch> {
-    let pairs = bounded::form(bytes, &EVENT)?.into_iter();
-    Ok(pairs.map(|(name, value)| (without_entity(name.trim()).to_lowercase(), value.into_owned())).collect())
+    Ok(named(bounded::form(bytes, &EVENT)?))
+}
+
+fn named(pairs: bounded::Pairs<'_>) -> Vec<(String, String)> {
+    let named = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+        (without_entity(name.trim()).to_lowercase(), value.into_owned())
+    };
+    let (listed, mut others): (Vec<_>, Vec<_>) =
+        pairs.into_iter().map(named).partition(|(name, _)| list(name).is_some());
+    let listed = listed.into_iter().filter_map(|(name, value)| Some((list(&name)?.to_owned(), value)));
+    others.extend(joined(listed.collect()));
+    others
+}
+
+/// The known name of a list that PHP writes as `offers[]` or `offers[0]`.
+fn list(name: &str) -> Option<&str> {
+    let (name, index) = name.strip_suffix(']')?.rsplit_once('[')?;
+    let is_index = index.bytes().all(|byte| byte.is_ascii_digit());
+    (is_index && is_known(&folded(name))).then_some(name)
 }
 
 /// An address that was copied from a page has `&amp;` between its parameters.
@@ -215,16 +235,32 @@ mod tests {
         }
     }
 
+    /// What curl and PHP make of fields and a file.
+    fn parts(fields: &[(&str, &str)], delimiter: &str) -> String {
+        let file = r#"name="check"; filename="check.txt""#;
+        let field = |(name, value): &(&str, &str)| (format!("name=\"{name}\""), (*value).to_owned());
+        let all = fields.iter().map(field).chain([(file.to_owned(), "email=m@example.ru".to_owned())]);
+        let part = |(head, value)| {
+            format!("{delimiter}\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n")
+        };
+        all.map(part).chain([format!("{delimiter}--\r\n")]).collect()
+    }
+
     #[test]
     fn the_same_facts_are_the_same_request_in_every_form() {
         let query = request("number=12041&phone=%2B79035550127&secret=k7Q2m&ts=1", "", "");
         let digest = Params::read(&query).unwrap().digest();
+        let fields = [("number", "12041"), ("phone", "+79035550127"), ("city", "")];
         for other in [
             request("phone=%2B79035550127&number=12041+&secret=other", "", ""),
             request("number=12041&amp;phone=%2B79035550127&amp;secret=k7Q2m", "", ""),
             request("", "application/x-www-form-urlencoded", "number=12041&phone=%2B79035550127&city="),
             request("", "application/json", r#"{"number":12041,"phone":"+79035550127","city":null}"#),
             request("", "text/plain", r#" {"number":"12041","phone":"+79035550127"}"#),
+            request("", "application/json", "\u{feff}{\"number\":12041,\"phone\":\"+79035550127\"}"),
+            request("", "", "\u{feff}number=12041&phone=%2B79035550127"),
+            request("", "multipart/form-data; boundary=\"-x\"", &parts(&fields, "---x")),
+            request("secret=k7Q2m", "Multipart/Form-Data", &parts(&fields, "--b")),
         ] {
             assert_eq!(Params::read(&other).unwrap().digest(), digest, "{other:?}");
         }
@@ -247,6 +283,38 @@ mod tests {
         let params = Params::read(&request("", "application/json", one)).unwrap();
         let told = |field| params.raw(field, &none).collect::<Vec<_>>();
         assert_eq!((told("positions"), told("offers")), (vec!["Курс У"], vec!["5512875"]));
+    }
+
+    /// PHP writes what is nested into the names of a form.
+    #[test]
+    fn brackets_are_joined_as_nested_json_is() {
+        let none = BTreeMap::new();
+        for (body, unread) in [
+            (
+                "order[id]=7&order[offers][0]=5512874&order[offers][1]=77&tags[]=a&tags[]=b&user[id]=9&user[skidka]=1",
+                "user[skidka]",
+            ),
+            (
+                r#"{"order":{"id":7,"offers":[5512874,77]},"tags":["a","b"],"user":{"id":9,"skidka":1}}"#,
+                "user_skidka",
+            ),
+        ] {
+            let params = Params::read(&request("", "", body)).unwrap();
+            let told = |field| params.raw(field, &none).collect::<Vec<_>>();
+            assert_eq!((told("order_id"), told("user_id")), (vec!["7"], vec!["9"]), "{body}");
+            assert_eq!((told("offers"), told("tags")), (vec!["5512874, 77"], vec!["a, b"]), "{body}");
+            assert_eq!(params.unread(&none), [unread], "{body}");
+        }
+    }
+
+    #[test]
+    fn broken_parts_are_said_without_their_content() {
+        for body in ["--b", "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nAnna & Petrova"] {
+            let why = Params::read(&request("", "multipart/form-data; boundary=b", body)).unwrap_err();
+            assert!(matches!(why, Unread::Parts), "{why}");
+        }
+        let empty = request("", "multipart/form-data; boundary=b", "--b--\r\n");
+        assert!(Params::read(&empty).unwrap().is_empty());
     }
 
     #[test]

@@ -146,6 +146,51 @@ fn names_in_any_spelling_are_read_and_the_others_are_named() {
     assert_eq!(hooks.unread(&request("payment-full", query, "")), ["skidka"]);
 }
 
+/// A school's own JSON: order and client are objects.
+#[test]
+fn what_stands_under_the_order_is_the_orders() {
+    for order in ["order", "deal"] {
+        let body = format!(
+            r#"{{"{order}":{{"id":7,"number":12041,"name":"Course","cost":"38500","payed_money":500,"offers":[{{"id":5512874,"title":"Курс П"}}],
+            "status":"Новый","link":"https://a.example","created_at":"2026-07-15 10:00:00","url":"x","manager":{{"email":"o@example.ru"}}}},
+            "user":{{"id":77001,"email":"m@example.ru","phone":"+79035550127"}}}}"#
+        );
+        let hooks = hooks("");
+        let signals = decoded(&hooks, "order-created", "", &body).unwrap();
+        let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
+        let facts = &seen.facts;
+        let minor = |sum: &Option<crate::process::Money>| sum.as_ref().map(|sum| sum.minor);
+        assert_eq!((facts.gc_id.as_deref(), facts.number.as_deref()), (Some("7"), Some("12041")));
+        assert_eq!((minor(&facts.cost), minor(&facts.paid)), (Some(3_850_000), Some(50_000)));
+        assert_eq!(
+            (facts.offers.as_slice(), facts.positions.as_deref()),
+            (&["5512874".to_owned()][..], Some("Курс П"))
+        );
+        assert!(facts.status.is_some() && facts.created_at.is_some());
+        assert_eq!(facts.client.gc_user.as_deref(), Some("77001"));
+        assert!(facts.client.email.is_some() && facts.client.phone.is_some());
+        assert_eq!(seen.manager_email.as_deref(), Some("o@example.ru"));
+        // An order's own name, page or link is not the client's, the form's or the payment's.
+        assert_eq!((&facts.client.name, &facts.payment_link), (&None, &None));
+        let unread = hooks.unread(&request("order-created", "", &body));
+        assert_eq!(unread, ["link", "name", "url"].map(|name| format!("{order}_{name}")));
+    }
+}
+
+/// `id` alone may be anybody's: a user's in a process on users.
+#[test]
+fn an_id_of_nobody_is_no_order() {
+    for (query, body) in [("id=7", ""), ("user[id]=7", ""), ("", r#"{"user":{"id":7}}"#), ("", r#"{"id":7}"#)]
+    {
+        let why = decoded(&hooks(""), "order-created", query, body).unwrap_err().to_string();
+        let is_named = why.contains("`order_id=` instead of `id=`");
+        assert_eq!(is_named, !query.contains("user") && !body.contains("user"), "{why}");
+        assert!(why.contains("no order id") && why.contains("order_id="), "{why}");
+    }
+    let own = hooks("fields = { order_id = 'id' }");
+    assert!(decoded(&own, "order-created", "id=7", "").is_ok());
+}
+
 #[test]
 fn what_the_address_of_a_new_order_cannot_bring_is_named() {
     let needed = ["author", "groups", "offers", "utm_medium"].map(str::to_owned).into();
