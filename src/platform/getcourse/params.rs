@@ -71,7 +71,8 @@ impl Params {
         places.flatten().map(|place| self.pairs[*place].1.as_str())
     }
 
-    /// Names that nothing reads, also with the school's own names.
+    /// Names that nothing reads, also with the school's own names. One without a value may be the rest of a value
+    /// with a bare `&` in it.
     pub fn unread(&self, given: &BTreeMap<String, String>) -> Vec<String> {
         let own = given.values().map(String::as_str);
         let own: BTreeSet<String> = own.chain(IGNORED).map(folded).collect();
@@ -79,8 +80,9 @@ impl Params {
         let unread = self.places.iter().filter(|(name, _)| !is_known(name) && !own.contains(*name));
         let mut places: Vec<usize> = unread.flat_map(|(_, places)| places).copied().collect();
         places.sort_unstable();
-        let names = places.into_iter().map(|place| &self.pairs[place].0);
-        names.filter(|name| !is_source(name)).cloned().collect()
+        let pairs = places.into_iter().map(|place| &self.pairs[place]);
+        let told = pairs.filter(|(name, value)| !value.is_empty() && !is_source(name));
+        told.map(|(name, _)| name.clone()).collect()
     }
 
     /// Whether a request of this address can bring this fact: the parameter is there, empty or not.

@@ -128,7 +128,7 @@ fn a_mistyped_address_is_named_with_the_one_that_was_meant() {
 fn names_in_any_spelling_are_read_and_the_others_are_named() {
     let query = "orderId=9002&costMoney=26+600,00+%D1%80%D1%83%D0%B1.&payedMoney=26+600,00+%D1%80%D1%83%D0%B1.\
         &leftCostMoney=0&gc_number=12&gc_user_id=77001&firstName=A&product_title=Kurs&paymentLink=HTTPS://a.ru\
-        &skidka=10&utm_source=vk&ts=1&cost=";
+        &skidka=10&utm_source=vk&ts=1&cost=&name=Anna+&+Petrova";
     let hooks = hooks("");
     let signals = decoded(&hooks, "payment-full", query, "").unwrap();
     let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
