@@ -242,8 +242,7 @@ impl StoreWatch {
 
     /// The answer was heard: what has ended is forgotten.
     pub fn is_answered(&self, ids: &[CommandId]) {
-        let mut state = self.state();
-        ids.iter().for_each(|id| drop(state.ended.remove(id)));
+        self.state().ended.retain(|id| !ids.contains(id));
     }
 
     /// A delivery whose try could not be written because the store does not have it.

@@ -78,7 +78,7 @@ fn a_delivery_that_could_not_be_marked_is_a_loss_when_no_commit_has_ended_it() {
 fn one_loss_is_told_once_until_the_outbox_has_started_over() {
     let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
     watch.observe(contents("a", 9, 2, 2, 2), 2, now);
-    let mut see = |place| watch.observe(contents("a", place, 1, 1, 2), 2, now).map(|loss| loss.kind);
+    let see = |place| watch.observe(contents("a", place, 1, 1, 2), 2, now).map(|loss| loss.kind);
     assert_eq!(see(5), Some(LossKind::OlderCopy));
     watch.wait_for([OUTBOX.to_owned()].into_iter());
     watch.missed(&"gc-1.1".into(), now);
