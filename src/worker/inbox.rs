@@ -298,7 +298,7 @@ impl Inbox {
         let goes_on = stepped.is_ok() && work.is_full() && !self.book.is_over_budget();
         // Read before the commits are sent: a store answers in the order in which it is asked.
         let next = if goes_on { Some(self.work(now).await) } else { None };
-        self.under_way.send().await;
+        self.under_way.send(goes_on).await;
         match next {
             Some(Ok(next)) => self.next = Some(next),
             Some(Err(refused)) => return Err(refused),

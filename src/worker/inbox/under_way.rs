@@ -36,10 +36,14 @@ impl UnderWay {
         }
     }
 
-    /// Sends them, without waiting for the answers.
-    pub async fn send(&mut self) {
+    /// Sends them, without waiting for the answers. What carries them is a task of its own: it has its turn before another
+    /// round is stepped `meanwhile`.
+    pub async fn send(&mut self, meanwhile: bool) {
         while let Poll::Ready(Some(answer)) = futures_util::poll!(self.commits.next()) {
             self.answered.push(answer);
+        }
+        if meanwhile {
+            tokio::task::yield_now().await;
         }
     }
 
