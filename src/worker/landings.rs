@@ -71,3 +71,27 @@ impl Landings {
         self.is_closed && self.waiting.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::fake::letter;
+
+    /// While a round is stepped, the commits of the one before settle some of them.
+    #[test]
+    fn what_is_being_settled_is_not_taken_twice() {
+        let mut landings = Landings::default();
+        for seq in 1..=3 {
+            let delivery = Delivery { seq, ..letter(&format!("gc-1.{seq}")) };
+            drop(landings.push(Landed { delivery, ended: Ended::Never { why: "refused".to_owned() } }));
+        }
+        let places = |landings: &Landings, without: &[u64]| -> Vec<u64> {
+            let without = without.iter().copied().collect();
+            landings.first(2, &without).iter().map(|landed| landed.delivery.seq).collect()
+        };
+        assert_eq!(places(&landings, &[]), [1, 2]);
+        assert_eq!(places(&landings, &[1, 2]), [3]);
+        landings.settle(1, Written::Now);
+        assert_eq!(places(&landings, &[]), [2, 3]);
+    }
+}

@@ -233,10 +233,10 @@ mod tests {
         assert_eq!(unread.show(), json!({ "getcourse": { "skidka": 2, NAMELESS: 7 } }));
         assert_eq!(unread.names()["getcourse"], ["skidka", "7 that are no names"]);
         let ours = ["event: 77", "leads.price_2", "user[a-b]", "_1", "order_700100200_x", "events/call"];
-        unread.note(&school, "sipuni", &names(&ours));
-        unread.note_events(&school, "sipuni", &names(&["event type ai_summary"]));
+        unread.note(&school, "pbxb", &names(&ours));
+        unread.note_events(&school, "pbxb", &names(&["event type ai_summary"]));
         let shown = unread.show();
-        let shown: Vec<&str> = shown["sipuni"].as_object().unwrap().keys().map(String::as_str).collect();
+        let shown: Vec<&str> = shown["pbxb"].as_object().unwrap().keys().map(String::as_str).collect();
         let mut kept = ours.to_vec();
         kept[4] = "order_7001_x";
         kept.push("event type ai_summary");
